@@ -1,0 +1,1 @@
+"""The rules of partner association claims: no input, no output, no clock."""

@@ -1,0 +1,76 @@
+"""Who may do and see what (R25): the one place that decides it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from domain.actor import PARTNER_ROLES, Actor
+from domain.refusal import NotAllowed, NotFound
+from domain.vocabulary import Role, Status
+
+_REVIEWERS = frozenset({Role.REVIEWER})
+
+SENDERS: Mapping[str, frozenset[Role]] = MappingProxyType(
+    {
+        "create_claim": PARTNER_ROLES,
+        "edit_claim": PARTNER_ROLES,
+        "attach_poe": PARTNER_ROLES,
+        "submit_claim": PARTNER_ROLES,
+        "resubmit_claim": PARTNER_ROLES,
+        "request_rejection": PARTNER_ROLES,
+        "open_dispute": PARTNER_ROLES,
+        "post_comment": PARTNER_ROLES | _REVIEWERS,
+        "start_review": _REVIEWERS,
+        "assign_reviewer": _REVIEWERS,
+        "require_action": _REVIEWERS,
+        "approve_claim": _REVIEWERS,
+        "reject_claim": _REVIEWERS,
+        "uphold_dispute": _REVIEWERS,
+        "dismiss_dispute": _REVIEWERS,
+        "decline_consent": frozenset({Role.CUSTOMER}),
+        "record_assessment": frozenset({Role.ASSESSOR}),
+        "pass_deadline": frozenset({Role.TIMER}),
+    }
+)
+"""The roles that may send each command."""
+
+
+def require_sender(command: str, actor: Actor) -> None:
+    """Refuse a command from a role that may not send it."""
+    if actor.role not in SENDERS[command]:
+        raise NotAllowed(f"{actor.role} may not send {command}", rule="R25")
+
+
+def require_member(org: str, actor: Actor) -> None:
+    """Refuse a partner's hand on another organisation's claim, as if there were no such claim."""
+    if actor.is_partner and actor.org != org:
+        raise NotFound("there is no such claim")
+
+
+def may_read(actor: Actor, *, org: str, status: Status) -> bool:
+    """Whether the actor may see a claim of this organisation in this status."""
+    if actor.is_partner:
+        return actor.org == org
+    match actor.role:
+        case Role.REVIEWER:
+            return status is not Status.EDITING
+        case Role.ASSESSOR:
+            return status is Status.APPROVED
+        case Role.AUDITOR | Role.OPERATOR:
+            return True
+        case _:
+            return False
+
+
+def may_read_documents(actor: Actor, *, org: str, status: Status) -> bool:
+    """Whether the actor may read what a claim's documents say: all readers but operators."""
+    return actor.role is not Role.OPERATOR and may_read(actor, org=org, status=status)
+
+
+def may_read_internal_notes(actor: Actor) -> bool:
+    """Whether the actor may see reviewers' internal notes (R24)."""
+    return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}
+
+
+def may_know_reviewers(actor: Actor) -> bool:
+    """Whether the actor sees reviewers by their own id; others read "Reviewer"."""
+    return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}
