@@ -1,0 +1,362 @@
+"""CloudEvents 1.0 in JSON structured mode: strict reading of commands, writing of events and outcomes."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, from_json, to_json
+
+from domain.actor import Actor, ActorId, Org
+from domain.claim import ClaimEvent
+from domain.command import COMMANDS, AnyCommand, Instant
+from domain.refusal import FieldError, Invalid, NotPossible, Refusal, StaleVersion, TooLarge
+from domain.schema import recall
+from domain.vocabulary import Role
+from services.json_document import Unreadable, load
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/cloudevents+json"
+SOURCE = "/cpor"
+MAX_COMMAND_BYTES = 256 * 1024
+"""What a command may weigh."""
+
+_COMMAND_SUBJECT = re.compile(r"^cpor\.commands\.([a-z_]+)\.([^.]+)$")
+_COMMAND_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_TYPE_PREFIX = "cpor.command."
+_CLAIM_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a command message says about itself, once it can be answered."""
+
+    command: str
+    command_id: str
+    claim_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CommandMessage:
+    """A command that was understood: what is asked, by whom, of which claim."""
+
+    envelope: Envelope
+    command: AnyCommand
+    actor: Actor
+    source: str
+    content: bytes
+    """Canonical form of what is asked and by whom: tells a repetition from a reused command id."""
+    expected_version: int | None
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A message that can be answered; whether its contents are in order is another matter."""
+
+    envelope: Envelope
+    attributes: Mapping[str, Any]
+    errors: tuple[FieldError, ...]
+    """What JSON itself does not allow, each named by its pointer."""
+
+
+def parse_envelope(subject: str, body: bytes) -> Readable:
+    """Read as much of a command message as is needed to answer it.
+
+    Raises Unreadable when the message is no JSON, no CloudEvent, or not a known command with a usable command id and a
+    claim id that match the NATS subject.
+    """
+    matched = _COMMAND_SUBJECT.match(subject)
+    if matched is None:
+        raise Unreadable("subject is not cpor.commands.<command>.<claim_id>")
+    document = load(body)
+    attributes = document.value
+    if not isinstance(attributes, dict):
+        raise Unreadable("body is not a JSON object")
+    if attributes.get("specversion") != SPEC_VERSION:
+        raise Unreadable("not a CloudEvent: specversion is not 1.0")
+    name, subject_claim = matched.groups()
+    if name not in COMMANDS:
+        raise Unreadable(f"no command is called {name}")
+    if attributes.get("type") != _TYPE_PREFIX + name:
+        raise Unreadable("type does not match the command in the subject")
+    command_id = attributes.get("id")
+    if not isinstance(command_id, str) or not _COMMAND_ID.match(command_id):
+        raise Unreadable("id is not a command id: 1 to 64 of A-Z a-z 0-9 _ -")
+    claim = attributes.get("subject")
+    if not isinstance(claim, str) or claim != subject_claim:
+        raise Unreadable("subject attribute does not match the claim id in the NATS subject")
+    if not _CLAIM_ID.match(claim):
+        raise Unreadable("claim id is not a UUID in its usual, lower-case form")
+    return Readable(Envelope(name, command_id, UUID(claim)), attributes, document.errors)
+
+
+def parse_command(readable: Readable) -> CommandMessage:
+    """Read the rest of a command message.
+
+    Raises Invalid, naming every wrong or unknown field by its JSON pointer: fields of `data` from `data` on, as the HTTP API's
+    callers know them; attributes by their own name.
+    """
+    envelope, attributes = readable.envelope, readable.attributes
+    if readable.errors:
+        raise Invalid(
+            [FieldError(e.pointer.removeprefix("/data"), e.detail) for e in readable.errors]
+        )
+    data = attributes.get("data")
+    errors: list[FieldError] = []
+    command = _validated(COMMANDS[envelope.command], {} if data is None else data, errors)
+    judged = {name: value for name, value in attributes.items() if name != "data"}
+    attribute = _validated(_Attributes, judged, errors)
+    if command is None or attribute is None or errors:
+        raise Invalid(errors)
+    if attribute.dataschema not in {None, f"/schemas/{envelope.command}/1"}:
+        raise Invalid([FieldError("/dataschema", f"must be /schemas/{envelope.command}/1")])
+    try:
+        actor = Actor(role=attribute.actorrole, org=attribute.actororg, id=attribute.actorid)
+    except ValidationError as error:
+        raise Invalid([FieldError("/actororg", _sentence(error.errors()[0]))]) from None
+    return CommandMessage(
+        envelope=envelope,
+        command=command,
+        actor=actor,
+        source=attribute.source,
+        content=canonical([envelope.command, actor.role, actor.org, actor.id, data or {}]),
+        expected_version=attribute.expectedversion,
+        traceparent=attribute.traceparent,
+    )
+
+
+class _Attributes(BaseModel):
+    """The attributes of a command that are judged after its envelope; others are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    source: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^\S+$")]
+    time: Instant | None = None
+    datacontenttype: Annotated[str, StringConstraints(pattern=r"^application/json\b")] | None = None
+    dataschema: str | None = None
+    actorid: ActorId
+    actorrole: Role
+    actororg: Org | None = None
+    expectedversion: Annotated[int, Field(ge=0)] | None = None
+    traceparent: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> _Model | None:
+    """The value as the model, by JSON's own types; or nothing, and what is wrong among the errors."""
+    try:
+        return model.model_validate_json(to_json(value), strict=True)
+    except ValidationError as error:
+        errors += [
+            FieldError("".join(f"/{part}" for part in wrong["loc"]), _sentence(wrong))
+            for wrong in error.errors(include_url=False, include_input=False)
+        ]
+        return None
+
+
+def _sentence(wrong: ErrorDetails) -> str:
+    """What pydantic found, without its prefix."""
+    return wrong["msg"].removeprefix("Value error, ")
+
+
+def command_event(  # noqa: PLR0913 - the attributes of the contract
+    *,
+    claim_id: UUID,
+    command: str,
+    command_id: str,
+    data: Mapping[str, Any],
+    actor: Actor,
+    source: str,
+    time: datetime,
+    expected_version: int | None = None,
+    traceparent: str | None = None,
+) -> bytes:
+    """The body of a command message, as senders within the project publish it."""
+    body: dict[str, Any] = {
+        "specversion": SPEC_VERSION,
+        "id": command_id,
+        "type": _TYPE_PREFIX + command,
+        "subject": str(claim_id),
+        "source": source,
+        "time": time,
+        "datacontenttype": "application/json",
+        "actorid": actor.id,
+        "actorrole": actor.role,
+        "data": data,
+    }
+    if actor.org is not None:
+        body["actororg"] = actor.org
+    if expected_version is not None:
+        body["expectedversion"] = expected_version
+    if traceparent is not None:
+        body["traceparent"] = traceparent
+    return to_json(body)
+
+
+def stored_event_message(
+    *, claim_id: UUID, version: int, position: int, name: str, state: bytes
+) -> bytes:
+    """The body of an event message, made from the event as it is stored."""
+    data: dict[str, Any] = from_json(state)
+    cause = data.pop("cause")
+    actor = cause["actor"]
+    body: dict[str, Any] = {
+        "specversion": SPEC_VERSION,
+        "id": f"{claim_id}-{version}",
+        "type": f"cpor.event.{name}",
+        "subject": str(claim_id),
+        "source": SOURCE,
+        "time": data.pop("timestamp"),
+        "datacontenttype": "application/json",
+        "dataschema": f"/schemas/{name}/{data.pop('schema_version')}",
+        "actorid": actor["id"],
+        "actorrole": actor["role"],
+        "causationid": cause["command_id"],
+        "sequence": position,
+        "claimversion": version,
+    }
+    if "org" in actor:
+        body["actororg"] = actor["org"]
+    if "traceparent" in cause:
+        body["traceparent"] = cause["traceparent"]
+    body["data"] = data
+    return to_json(body)
+
+
+def read_event(body: bytes) -> tuple[int, ClaimEvent]:
+    """The position and the event of an event message, brought up to its present schema."""
+    message: dict[str, Any] = from_json(body)
+    name, _, version = message["dataschema"].removeprefix("/schemas/").partition("/")
+    actor = {"role": message["actorrole"], "id": message["actorid"]}
+    if "actororg" in message:
+        actor["org"] = message["actororg"]
+    state = {
+        **message["data"],
+        "schema_version": int(version),
+        "originator_id": message["subject"],
+        "originator_version": message["claimversion"],
+        "timestamp": message["time"],
+        "cause": {
+            "actor": actor,
+            "command_id": message["causationid"],
+            "traceparent": message.get("traceparent"),
+        },
+    }
+    return message["sequence"], recall(name, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command."""
+
+    envelope: Envelope
+    decided_at: datetime
+    version: int | None
+    events: tuple[str, ...] = ()
+    position: int | None = None
+    refusal: Refusal | None = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The outcome as callers read it."""
+        data: dict[str, Any] = {
+            "command": self.envelope.command,
+            "command_id": self.envelope.command_id,
+            "result": "refused" if self.refusal else "accepted",
+            "version": self.version,
+            "events": list(self.events),
+            "position": self.position,
+        }
+        if self.refusal is not None:
+            data["problem"] = problem(self.refusal)
+        return data
+
+    def message(self) -> bytes:
+        """The body of the outcome message."""
+        return to_json(
+            {
+                "specversion": SPEC_VERSION,
+                "id": f"{self.envelope.command_id}-outcome",
+                "type": f"cpor.outcome.{'refused' if self.refusal else 'accepted'}",
+                "subject": str(self.envelope.claim_id),
+                "source": SOURCE,
+                "time": self.decided_at,
+                "datacontenttype": "application/json",
+                "causationid": self.envelope.command_id,
+                "data": self.data,
+            }
+        )
+
+
+PROBLEMS: Mapping[str, tuple[int, str]] = {
+    "malformed": (400, "The body can't be read"),
+    "unauthenticated": (401, "The caller is unknown"),
+    "not_allowed": (403, "Not allowed"),
+    "not_found": (404, "Not found"),
+    "not_possible": (409, "Not possible in this status"),
+    "too_late": (409, "Too late"),
+    "already_exists": (409, "Already exists"),
+    "command_id_reused": (409, "Command id was used for another command"),
+    "stale_version": (412, "The claim has changed since"),
+    "too_large": (413, "Too large"),
+    "unsupported_media_type": (415, "Unsupported media type"),
+    "invalid": (422, "Wrong or unknown fields"),
+    "rate_limited": (429, "Too many requests"),
+    "unavailable": (503, "Unavailable: nothing was recorded"),
+    "outcome_unknown": (504, "Outcome unknown: ask again with the same id"),
+}
+"""Every problem of the contract: its HTTP status and title."""
+
+
+def problem(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as an RFC 9457 problem."""
+    status, title = PROBLEMS[refusal.code]
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.code}",
+        "title": title,
+        "status": status,
+        "detail": refusal.detail,
+    }
+    if refusal.rule is not None:
+        body["rule"] = refusal.rule
+    match refusal:
+        case Invalid(errors=errors):
+            body["errors"] = [error._asdict() for error in errors]
+        case StaleVersion(current_version=current, changed=changed):
+            body["current_version"] = current
+            body["changed"] = list(changed)
+        case NotPossible(status=claim_status):
+            body["claim_status"] = claim_status
+        case _:
+            pass
+    return body
+
+
+def too_large(size: int) -> TooLarge:
+    """The refusal of a message above the contract's limit."""
+    return TooLarge(f"{size} bytes; a command has at most {MAX_COMMAND_BYTES}")
+
+
+def keyed_digest(key: bytes, content: bytes) -> str:
+    """A digest that only the holder of the key can make or guess at (R30)."""
+    return hmac.new(key, content, hashlib.sha256).hexdigest()
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys and no white space: equal values, equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,114 @@
+"""Reading JSON from outside: what strict parsers refuse is found and named, instead of silently accepted."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from domain.refusal import FieldError
+
+_MAX_DIGITS = 30
+
+
+class Unreadable(Exception):  # noqa: N818 - a finding about a message, not a fault of ours
+    """A message has no readable envelope: nobody can be answered, so it becomes a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonDocument:
+    """A parsed document, and what in it JSON (RFC 8259, I-JSON) does not allow."""
+
+    value: Any
+    errors: tuple[FieldError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """Stands where a value can't be taken as it is."""
+
+    detail: str
+
+
+def load(body: bytes) -> JsonDocument:
+    """Parse a JSON document from UTF-8.
+
+    Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply. Numbers that are none (NaN, 1e999) or absurdly long,
+    keys named twice and lone surrogates don't make the rest unreadable: they are listed by their JSON pointers.
+    """
+    flawed = b"\\ud" in body or b"\\uD" in body
+
+    def flaw(detail: str) -> _Flaw:
+        nonlocal flawed
+        flawed = True
+        return _Flaw(detail)
+
+    def number(digits: str) -> int | _Flaw:
+        return int(digits) if len(digits) <= _MAX_DIGITS else flaw("is too long a number")
+
+    def fraction(digits: str) -> float | _Flaw:
+        if len(digits) > _MAX_DIGITS:
+            return flaw("is too long a number")
+        value = float(digits)
+        return flaw("is too large a number") if value in (_INFINITY, -_INFINITY) else value
+
+    def constant(name: str) -> _Flaw:
+        return flaw(f"is {name}, which is no JSON number")
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    value[key] = flaw("is named twice")
+                seen.add(key)
+        return value
+
+    try:
+        value = json.loads(
+            body.decode(),
+            parse_int=number,
+            parse_float=fraction,
+            parse_constant=constant,
+            object_pairs_hook=members,
+        )
+    except UnicodeDecodeError:
+        raise Unreadable("body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"body is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise Unreadable("body is nested too deeply") from None
+    return JsonDocument(value, tuple(_errors(value)) if flawed else ())
+
+
+_INFINITY = float("inf")
+
+
+def _errors(document: object) -> Iterator[FieldError]:
+    """Everything that is flawed, found without recursion."""
+    pending: list[tuple[str, object]] = [("", document)]
+    while pending:
+        pointer, value = pending.pop()
+        match value:
+            case _Flaw(detail=detail):
+                yield FieldError(pointer, detail)
+            case str() if not _encodable(value):
+                yield FieldError(pointer, "has a lone surrogate, which is no character")
+            case dict():
+                for key, member in value.items():
+                    name = key if _encodable(key) else key.encode("ascii", "replace").decode()
+                    if name != key:
+                        yield FieldError(f"{pointer}/{name}", "has a lone surrogate in its name")
+                    pending.append((f"{pointer}/{name}", member))
+            case list():
+                pending += [(f"{pointer}/{i}", item) for i, item in enumerate(value)]
+            case _:
+                pass
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
