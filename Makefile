@@ -1,0 +1,61 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# The compiled requirements name no index and must not depend on this machine's pip settings.
+COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet \
+	--generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+.PHONY: run demo test check bench docs format requirements clean-venv
+.DEFAULT_GOAL := run
+
+run: $(RUNTIME)
+	@exec $(BIN)/cpor up --follow-parent
+
+demo: $(RUNTIME)
+	@exec $(BIN)/cpor demo --follow-parent
+
+test: $(DEV)
+	$(BIN)/python -m pytest -m "not browser" $(ARGS)
+
+check: $(DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(MAKE) test
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(DEV)
+	$(BIN)/python -m tools.docs
+
+format: $(DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: $(DEV)
+	$(COMPILE) --output-file requirements.txt requirements.in
+	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+clean-venv:
+	rm -rf $(VENV)
+
+$(RUNTIME): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'cpor needs Python 3.11 or newer: "$(PYTHON)" is missing or older; name another one, as in "make PYTHON=python3.12 $(MAKECMDGOALS)".' >&2; \
+		exit 1; }
+	@echo 'Preparing $(VENV) (once, about a minute) …' >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
