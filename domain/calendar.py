@@ -1,0 +1,203 @@
+"""Business and calendar days: when a clock of N days is due, and which days it skips (R16, R17).
+
+Time zones come from the pinned tzdata package, never from the machine, and holidays from the pinned
+holidays package: `calendar_version` names all that a due instant depends on.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from importlib import metadata, resources
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+
+MAX_DAYS = 36_600
+"""The longest period that can be asked for: a century of calendar days."""
+
+_ONE_DAY = timedelta(days=1)
+_SATURDAY = 5
+
+
+class Unit(StrEnum):
+    """Which days a period counts."""
+
+    BUSINESS = "business"
+    CALENDAR = "calendar"
+
+
+class Skipped(BaseModel):
+    """A day that a period does not count: `why` is "weekend" or the holiday's English name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: date
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a period has passed (R16); both instants in UTC."""
+
+    due_at: datetime
+    """The first instant that is too late."""
+    due_soon_at: datetime
+    """From when on it is due within one business day; never before the period began."""
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessCalendar:
+    """The programme's days: Monday to Friday in its time zone, minus its country's public holidays.
+
+    `time_zone` is an IANA name, `holiday_country` a two-letter ISO code or None for no holidays.
+    Raises ValueError for an unknown zone or country. Years outside of the holidays package's data
+    for a country have no holidays.
+    """
+
+    time_zone: str
+    holiday_country: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a zone or country that nothing is known about."""
+        _zone(self.time_zone)
+        _require_country(self.holiday_country)
+
+    def due(self, opened_at: datetime, days: int, unit: Unit) -> Due:
+        """When a period of `days`, opened at an aware instant, is due (R16).
+
+        The local day of opening is day 0. Due is the instant at which the local day after the last
+        counted day begins, so there are always at least `days` full days. Raises ValueError for a
+        naive instant, for days outside 1 to MAX_DAYS, and past the year 9999.
+        """
+        if opened_at.tzinfo is None:
+            raise ValueError(f"{opened_at.isoformat()} has no time zone offset")
+        if not 1 <= days <= MAX_DAYS:
+            raise ValueError(f"{days} days: a period has 1 to {MAX_DAYS} days")
+        try:
+            return self._due(opened_at.astimezone(UTC), days, unit)
+        except OverflowError as error:
+            raise ValueError(
+                f"{days} days after {opened_at.isoformat()} are outside of the calendar"
+            ) from error
+
+    def before(self, due_at: datetime, days: int, unit: Unit) -> datetime:
+        """The beginning (UTC) of the Nth counted day back from a due instant: when to remind."""
+        day = self._local_day(due_at)
+        while days:
+            day -= _ONE_DAY
+            if self._skipped(day, unit) is None:
+                days -= 1
+        return _beginning(self.time_zone, day)
+
+    def business_days_after(self, first: datetime, until: datetime) -> int:
+        """Business days after the local day of `first`, up to and with that of `until` (R15g)."""
+        day, last, count = self._local_day(first), self._local_day(until), 0
+        while day < last:
+            day += _ONE_DAY
+            count += self._skipped(day, Unit.BUSINESS) is None
+        return count
+
+    def _due(self, opened_at: datetime, days: int, unit: Unit) -> Due:
+        day = self._local_day(opened_at)
+        skipped: list[Skipped] = []
+        while days:
+            day += _ONE_DAY
+            if (skip := self._skipped(day, unit)) is None:
+                days -= 1
+            else:
+                skipped.append(skip)
+        due_at = _beginning(self.time_zone, day + _ONE_DAY)
+        due_soon_at = max(opened_at, self.before(due_at, 1, Unit.BUSINESS))
+        return Due(due_at, due_soon_at, tuple(skipped))
+
+    def _local_day(self, instant: datetime) -> date:
+        return instant.astimezone(_zone(self.time_zone)).date()
+
+    def _skipped(self, day: date, unit: Unit) -> Skipped | None:
+        if unit is Unit.BUSINESS:
+            off = _days_off(self.holiday_country, day.year).get(day)
+            if off is not None:
+                return off
+        return _never_was(self.time_zone, day)
+
+
+@lru_cache(maxsize=1)
+def calendar_version() -> str:
+    """The versions of the data that due instants depend on; recorded with them (R17)."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in ("holidays", "tzdata"))
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    if name not in _zone_names():
+        raise ValueError(f"unknown time zone {name!r}: an IANA name like Europe/Istanbul is needed")
+    file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    with file.open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
+
+
+@lru_cache(maxsize=64)
+def _require_country(code: str | None) -> None:
+    if code is not None:
+        _holidays(code, 2000)
+
+
+def _holidays(country: str, year: int) -> dict[date, str]:
+    import holidays  # noqa: PLC0415 - a tenth of a second that only programmes with holidays need
+
+    unknown = f"unknown holiday country {country!r}: a two-letter ISO code like TR is needed"
+    if len(country) != len("TR") or not country.isupper():
+        raise ValueError(unknown)
+    try:
+        # Countries without a choice of languages have English names, which the library then gives.
+        found = holidays.country_holidays(country, years=year, language="en_US")
+    except NotImplementedError as error:
+        raise ValueError(unknown) from error
+    return dict(found)
+
+
+@lru_cache(maxsize=1024)
+def _days_off(country: str | None, year: int) -> dict[date, Skipped]:
+    """Every day of a year that is no business day; a holiday on a weekend counts as weekend."""
+    days = (date(year, 1, 1) + timedelta(days=n) for n in range(366))
+    off = {d: "weekend" for d in days if d.year == year and d.weekday() >= _SATURDAY}
+    named = {} if country is None else _holidays(country, year)
+    return {d: Skipped(date=d, why=why) for d, why in (named | off).items()}
+
+
+@lru_cache(maxsize=8192)
+def _beginning(time_zone: str, day: date) -> datetime:
+    """The instant (UTC) at which a local day begins: the first at which that date is reached.
+
+    Mostly midnight. Where clocks go back over midnight it is the first of the two; where they go
+    forward over it, the instant of the change.
+    """
+    zone = _zone(time_zone)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    reached = midnight.astimezone(UTC)
+    gap = reached.astimezone(zone).replace(tzinfo=None) - midnight.replace(tzinfo=None)
+    if not gap:
+        return reached
+    before = reached - gap
+    while reached - before > timedelta(seconds=1):
+        half = before + timedelta(seconds=(reached - before) // timedelta(seconds=2))
+        if half.astimezone(zone).date() < day:
+            before = half
+        else:
+            reached = half
+    return reached
+
+
+@lru_cache(maxsize=8192)
+def _never_was(time_zone: str, day: date) -> Skipped | None:
+    """A day that a zone left out when it moved across the date line, as Samoa did in 2011."""
+    if _beginning(time_zone, day) < _beginning(time_zone, day + _ONE_DAY):
+        return None
+    return Skipped(date=day, why=f"no such day in {time_zone}")
