@@ -1,1 +1,59 @@
-"""The command line `cpor`."""
+"""The command line `cpor`: one module for each group of commands, imported when it is asked for."""
+
+import sys
+from importlib import import_module
+from typing import Protocol, cast
+
+import typer
+
+from services.refused import StartRefused
+from services.settings import SettingsError
+
+COMMANDS = {
+    "up": "up",
+    "service": "service",
+    "due": "due",
+}
+"""Each command's module in this package; `register(app)` there adds it to the application."""
+
+_FAILED = 1
+_WRONG_SETTINGS = 2
+
+
+class _Group(Protocol):
+    def register(self, app: typer.Typer) -> None:
+        """Add this module's commands."""
+        ...
+
+
+def main() -> None:
+    """Run `cpor`: a fault that the user can mend is one sentence, wrong settings exit with 2."""
+    try:
+        _application(sys.argv[1:])()
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(_WRONG_SETTINGS)
+    except StartRefused as error:
+        typer.echo(str(error), err=True)
+        sys.exit(_FAILED)
+
+
+def _application(arguments: list[str]) -> typer.Typer:
+    """The application with the wanted command alone, so that a start is quick, or with all."""
+    app = typer.Typer(
+        name="cpor",
+        help="Partner association claims, from a published command to the status board.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_cpor)
+    wanted = arguments[0] if arguments else None
+    modules = [COMMANDS[wanted]] if wanted in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for module in modules:
+        cast("_Group", import_module(f"{__name__}.{module}")).register(app)
+    return app
+
+
+def _cpor() -> None:
+    """Partner association claims, from a published command to the status board."""

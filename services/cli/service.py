@@ -1,0 +1,25 @@
+"""`cpor service NAME`: one service alone."""
+
+from typing import Annotated
+
+import typer
+
+from services.roster import SERVICES
+
+
+def register(app: typer.Typer) -> None:
+    """Add `cpor service` to the command line."""
+    app.command("service")(service)
+
+
+def service(
+    name: Annotated[str, typer.Argument(help=", ".join(SERVICES), metavar="NAME")],
+) -> None:
+    """Run one service in the foreground, against the servers that the settings name."""
+    from services.embedded.address import resolved
+    from services.runtime import run_service
+    from services.settings import load
+
+    if name not in SERVICES:
+        raise typer.BadParameter(f"there is no service {name}: there are {', '.join(SERVICES)}.")
+    run_service(name, resolved(load()))

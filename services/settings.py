@@ -1,0 +1,198 @@
+"""Settings: the variables `CPOR_*`, read here and nowhere else."""
+
+import os
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""The folder that holds the packages, `policies/` and the default data directory."""
+
+PREFIX = "CPOR_"
+
+_FROM_FILE = ("database_url", "nats_url")
+"""What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
+
+
+class SettingsError(Exception):
+    """A variable is unknown or its value wrong; the text is one sentence for whoever set it."""
+
+
+def _own_address(values: dict[str, Any]) -> str:
+    host, port = values.get("http_host", ""), values.get("http_port", 0)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+class Settings(BaseSettings):
+    """What can be set from outside. An empty variable counts as one that is not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    data_dir: Path = CHECKOUT / ".cpor"
+    """Everything that the embedded servers and the document store keep; always absolute."""
+    http_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    public_url: str = Field(default_factory=_own_address)
+    """Base of links in mails, without a slash at its end."""
+    nats_port: Annotated[int, Field(ge=1, le=65535)] = 4222
+    nats_sync: Literal["always", "interval"] = "always"
+    nats_url: Annotated[str, Field(repr=False)] = ""
+    """An external nats-server, or several with commas between; empty: the embedded one."""
+    database_url: Annotated[str, Field(repr=False)] = ""
+    """An external PostgreSQL, `postgresql://…`; empty: the embedded one."""
+    policy: str = "seed-2021"
+    """The name of a profile in `policies/`."""
+    time_zone: str | None = None
+    """IANA name; None: the profile's own."""
+    holidays: str | None = None
+    """ISO country code; None: the profile's own."""
+    clock: Literal["system", "simulated"] = "system"
+    auth: Literal["dev", "oidc"] = "dev"
+    dev_auth_anywhere: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    smtp_url: Annotated[str, Field(repr=False)] = ""
+    """Where mails go; empty: the embedded mailbox."""
+    language: Literal["en", "tr"] = "en"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().resolve()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, level: object) -> object:
+        return level.lower() if isinstance(level, str) else level
+
+    @field_validator("policy")
+    @classmethod
+    def _profile(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise ValueError("the name of a profile in policies/")
+        return name
+
+    @field_validator("holidays")
+    @classmethod
+    def _country(cls, code: str | None) -> str | None:
+        if code is not None and not re.fullmatch(r"[A-Z]{2}", code):
+            raise ValueError("an ISO country code such as TR")
+        return code
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        return _with_scheme(url, "http", "https").rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: str) -> str:
+        return _with_scheme(url, "postgresql", "postgres") if url else url
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats(cls, urls: str) -> str:
+        for url in filter(None, urls.split(",")):
+            _with_scheme(url, "nats", "tls", "ws", "wss")
+        return urls
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, url: str) -> str:
+        return _with_scheme(url, "smtp", "smtps") if url else url
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.auth == "oidc":
+            raise SettingsError(
+                "CPOR_AUTH=oidc arrives with the dashboard: until then CPOR_AUTH can only be dev."
+            )
+        if not (_is_loopback(self.http_host) or self.dev_auth_anywhere):
+            raise SettingsError(
+                "CPOR_AUTH=dev lets every caller name itself, so cpor refuses CPOR_HTTP_HOST="
+                f"{self.http_host}, which is not a loopback address: set "
+                "CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
+            )
+        return self
+
+
+def load() -> Settings:
+    """Read this process's settings from its environment.
+
+    Raises SettingsError for an unknown `CPOR_*` variable and for a wrong value.
+    """
+    given = {name for name, value in os.environ.items() if name.startswith(PREFIX) and value}
+    _require_known(given)
+    secrets: dict[str, Any] = {}
+    for field in _FROM_FILE:
+        variable, file = _variable(field), f"{_variable(field)}_FILE"
+        if {variable, file} <= given:
+            raise SettingsError(f"Both {variable} and {file} are set: only one may be.")
+        if file in given:
+            secrets[field] = _content(file, Path(os.environ[file]))
+    try:
+        return Settings(**secrets)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that is to run with exactly these settings."""
+    own = {
+        _variable(name): str(value)
+        for name, value in settings.model_dump().items()
+        if value not in (None, "")
+    }
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | own
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _require_known(names: Iterable[str]) -> None:
+    known = [_variable(field) for field in Settings.model_fields]
+    known += [f"{_variable(field)}_FILE" for field in _FROM_FILE]
+    for name in sorted(names):
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            raise SettingsError(f"{name} is not a variable of cpor: {hint}")
+
+
+def _content(variable: str, file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable} names a file that can't be read: {error}.") from error
+
+
+def _with_scheme(url: str, *schemes: str) -> str:
+    if urlsplit(url.strip()).scheme not in schemes:
+        raise ValueError(f"an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
+    return url.strip()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with the first wrong variable; never a value that may hold a password."""
+    wrong = error.errors()[0]
+    field = str(wrong["loc"][0])
+    shown = Settings.model_fields[field].repr
+    expected = wrong["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    value = f", not {wrong['input']!r}" if shown else ""
+    return f"{_variable(field)} must be {expected}{value}."
