@@ -51,11 +51,12 @@ MAX_DOCUMENTS = 20
 
 
 class Remembered(NamedTuple):
-    """An accepted command: the digest of its content, and the versions of its first and last event."""
+    """An accepted command: its content's digest, its first and last event's versions, and when."""
 
     digest: str
     first: int
     last: int
+    at: datetime
 
 
 class Details(Fact):
@@ -101,7 +102,7 @@ class Claim(BaseAggregate[UUID]):
         partner_contact: ContactRef
         supersedes: UUID | None = None
 
-        def mutate(self, aggregate: Any) -> Any:
+        def mutate(self, aggregate: Any) -> Any:  # noqa: ANN401 - as the library has it
             """Begin the claim: there is none before its first event."""
             if aggregate is not None:
                 msg = f"claim {self.originator_id} was created twice"
@@ -245,7 +246,7 @@ class Claim(BaseAggregate[UUID]):
         cause: Cause,
         now: datetime,
     ) -> Self:
-        """Begin a claim in `editing` (R1); it may supersede a rejected one of the same organisation (R13)."""
+        """Begin a claim (R1); it may supersede a rejected one of the same organisation (R13)."""
         if supersedes is not None and (
             supersedes.org != org or supersedes.status is not Status.REJECTED
         ):
@@ -292,7 +293,6 @@ class Claim(BaseAggregate[UUID]):
                     [FieldError(f"/{f}", "cannot change after submission") for f in sorted(locked)],
                     rule="R21",
                 )
-        products = changes.products or self.products
         if changes.model_fields_set & {
             "solution_area",
             "activities",
@@ -303,7 +303,7 @@ class Claim(BaseAggregate[UUID]):
                 catalogue,
                 changes.solution_area or self.solution_area,
                 self.activities if changes.activities is None else changes.activities,
-                products,
+                self.products if changes.products is None else changes.products,
                 self.subscription_ids
                 if changes.subscription_ids is None
                 else changes.subscription_ids,
@@ -476,7 +476,7 @@ class Claim(BaseAggregate[UUID]):
         )
 
     def comment(self, *, text: str, internal: bool = False, cause: Cause, now: datetime) -> None:
-        """Add to the thread between partner and reviewers; internal notes are reviewers' own (R23, R24)."""
+        """Add to the thread (R23); internal comments are reviewers' own (R24)."""
         self._require_possible("post_comment")
         if internal and cause.actor.role is not Role.REVIEWER:
             raise NotAllowed("only reviewers write internal comments", rule="R24")
@@ -491,7 +491,7 @@ class Claim(BaseAggregate[UUID]):
         cause: Cause,
         now: datetime,
     ) -> None:
-        """Record whether the claim earns an incentive of a programme; a later result replaces it (R29)."""
+        """Record a programme's result; a later one replaces it (R29)."""
         self._require_possible("record_assessment")
         self._state(
             self.AssessmentRecorded,
@@ -505,7 +505,7 @@ class Claim(BaseAggregate[UUID]):
     def pass_deadline(
         self, *, clock: ClockName, due_at: datetime, cause: Cause, now: datetime
     ) -> None:
-        """Let a clock pass: only that very clock, while it is open, due and not already passed (R18)."""
+        """Let that very clock pass, while it is open, due and not already passed (R18)."""
         running = self.clock
         if running is None or running.clock is not clock or running.due_at != due_at:
             raise NotPossible(
@@ -604,7 +604,7 @@ class Claim(BaseAggregate[UUID]):
         )
 
     def _state(
-        self, fact: type[DomainEvent], *, cause: Cause, now: datetime, **fields: Any
+        self, fact: type[DomainEvent], *, cause: Cause, now: datetime, **fields: object
     ) -> None:
         self.trigger_event(fact, timestamp=now, cause=cause, **fields)
 
@@ -781,7 +781,7 @@ class Claim(BaseAggregate[UUID]):
         version = fact.originator_version
         known = self.commands.get(fact.cause.command_id)
         self.commands[fact.cause.command_id] = Remembered(
-            fact.cause.digest, known.first if known else version, version
+            fact.cause.digest, known.first if known else version, version, fact.timestamp
         )
         if not isinstance(fact, WITHOUT_WEIGHT):
             self.changes.append((version, fact.event_name()))
@@ -845,7 +845,7 @@ def _opened(policy: Policy, clock: ClockName, now: datetime) -> OpenedClock:
     )
 
 
-def _require_offered(  # noqa: PLR0913 - what is claimed, and against what it is checked
+def _require_offered(
     catalogue: Catalogue,
     solution_area: SolutionArea,
     activities: Sequence[Activity],

@@ -26,7 +26,7 @@ class Cause(Fact):
     actor: Actor
     command_id: str
     digest: str = ""
-    """Keyed digest of the command's content: tells a repetition from a reused command id. Not published."""
+    """Keyed digest of the command's content: tells a repetition from a reused id. Not published."""
     source: str = ""
     """URI of the command's sender. Not published."""
     traceparent: str | None = None
@@ -80,7 +80,7 @@ class DomainEvent(BaseModel, CanMutateAggregate[UUID]):
     timestamp: datetime
     cause: Cause
 
-    def apply(self, aggregate: Any) -> None:
+    def apply(self, aggregate: Any) -> None:  # noqa: ANN401 - as the library has it
         """Let the claim evolve by this event."""
         aggregate.evolve(self)
 

@@ -1,6 +1,6 @@
 """What is possible where: the lifecycle of a claim on one page.
 
-A phase is a row of the table in the domain's contract: the public status, told apart by what stands beside it.
+A phase is a row of the domain's table: the public status, told apart by what stands beside it.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Phase(StrEnum):
 
 
 class Row(NamedTuple):
-    """What holds in a phase: the commands that are possible, whose move it is, and the clock that runs."""
+    """What holds in a phase: the possible commands, whose move it is, and the clock that runs."""
 
     possible: frozenset[str]
     turn: Turn
@@ -47,7 +47,8 @@ LIFECYCLE: Mapping[Phase, Row] = MappingProxyType(
             ClockName.REVIEW_START,
         ),
         Phase.UNDER_REVIEW: _row(
-            "post_comment request_rejection require_action approve_claim reject_claim assign_reviewer",
+            "post_comment request_rejection"
+            " require_action approve_claim reject_claim assign_reviewer",
             Turn.REVIEWER,
             ClockName.REVIEW_DECISION,
         ),

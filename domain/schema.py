@@ -1,4 +1,4 @@
-"""How stored events of any age become events of today (an event's schema version is stored with it)."""
+"""How stored events of any age become events of today, by the schema version stored with them."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -13,11 +13,11 @@ Upcaster = Callable[[State], State]
 """Brings a state from one schema version to the next; pure."""
 
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType({})
-"""For each event name and schema version that is no longer written: the step to the next version."""
+"""For each event name and schema version no longer written: the step to the next version."""
 
 
 class UnknownEvent(ValueError):  # noqa: N818 - what replay stops at, not a fault of this code
-    """History holds an event, or a version of one, that this code does not know; replay must stop, not skip."""
+    """History holds an event that this code does not know: replay must stop, never skip."""
 
 
 def recall(

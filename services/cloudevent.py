@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in JSON structured mode: strict reading of commands, writing of events and outcomes."""
+"""CloudEvents 1.0 in JSON: strict reading of commands, writing of events and outcomes."""
 
 import hashlib
 import hmac
@@ -75,8 +75,8 @@ class Readable:
 def parse_envelope(subject: str, body: bytes) -> Readable:
     """Read as much of a command message as is needed to answer it.
 
-    Raises Unreadable when the message is no JSON, no CloudEvent, or not a known command with a usable command id and a
-    claim id that match the NATS subject.
+    Raises Unreadable when the message is no JSON, no CloudEvent, or not a known command with a
+    usable command id and a claim id that match the NATS subject.
     """
     matched = _COMMAND_SUBJECT.match(subject)
     if matched is None:
@@ -103,30 +103,43 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
     return Readable(Envelope(name, command_id, UUID(claim)), attributes, document.errors)
 
 
-def parse_command(readable: Readable) -> CommandMessage:
+@dataclass(frozen=True, slots=True)
+class BadCommand:
+    """A command that can be answered, but not decided: something in it is wrong."""
+
+    envelope: Envelope
+    actor: Actor | None
+    """Who sent it, where at least that is clear."""
+    refusal: Refusal
+
+
+def parse_command(readable: Readable) -> CommandMessage | BadCommand:
     """Read the rest of a command message.
 
-    Raises Invalid, naming every wrong or unknown field by its JSON pointer: fields of `data` from `data` on, as the HTTP API's
+    What is wrong is named by JSON pointers: fields of `data` from `data` on, as the HTTP API's
     callers know them; attributes by their own name.
     """
     envelope, attributes = readable.envelope, readable.attributes
-    if readable.errors:
-        raise Invalid(
-            [FieldError(e.pointer.removeprefix("/data"), e.detail) for e in readable.errors]
-        )
+    errors = [
+        FieldError(error.pointer.removeprefix("/data"), error.detail) for error in readable.errors
+    ]
+    if errors:
+        return BadCommand(envelope, None, Invalid(errors))
     data = attributes.get("data")
-    errors: list[FieldError] = []
     command = _validated(COMMANDS[envelope.command], {} if data is None else data, errors)
     judged = {name: value for name, value in attributes.items() if name != "data"}
     attribute = _validated(_Attributes, judged, errors)
-    if command is None or attribute is None or errors:
-        raise Invalid(errors)
+    if attribute is None:
+        return BadCommand(envelope, None, Invalid(errors))
     if attribute.dataschema not in {None, f"/schemas/{envelope.command}/1"}:
-        raise Invalid([FieldError("/dataschema", f"must be /schemas/{envelope.command}/1")])
+        errors.append(FieldError("/dataschema", f"must be /schemas/{envelope.command}/1"))
+    actor: Actor | None = None
     try:
         actor = Actor(role=attribute.actorrole, org=attribute.actororg, id=attribute.actorid)
     except ValidationError as error:
-        raise Invalid([FieldError("/actororg", _sentence(error.errors()[0]))]) from None
+        errors.append(FieldError("/actororg", _sentence(error.errors()[0])))
+    if command is None or actor is None or errors:
+        return BadCommand(envelope, actor, Invalid(errors))
     return CommandMessage(
         envelope=envelope,
         command=command,
@@ -158,7 +171,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> _Model | None:
-    """The value as the model, by JSON's own types; or nothing, and what is wrong among the errors."""
+    """The value as the model, by JSON's types; else nothing, and what is wrong joins the errors."""
     try:
         return model.model_validate_json(to_json(value), strict=True)
     except ValidationError as error:

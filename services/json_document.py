@@ -1,4 +1,4 @@
-"""Reading JSON from outside: what strict parsers refuse is found and named, instead of silently accepted."""
+"""Reading JSON from outside: what strict parsers refuse is named instead of accepted."""
 
 import json
 from collections.abc import Iterator
@@ -32,8 +32,9 @@ class _Flaw:
 def load(body: bytes) -> JsonDocument:
     """Parse a JSON document from UTF-8.
 
-    Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply. Numbers that are none (NaN, 1e999) or absurdly long,
-    keys named twice and lone surrogates don't make the rest unreadable: they are listed by their JSON pointers.
+    Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply. Numbers that are none
+    (NaN, 1e999) or absurdly long, keys named twice and lone surrogates don't make the rest
+    unreadable: they are listed by their JSON pointers.
     """
     flawed = b"\\ud" in body or b"\\uD" in body
 

@@ -1,0 +1,338 @@
+"""The claims application: decides batches of commands, and appends what they record as one."""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from eventsourcing.persistence import RecordConflictError
+
+from domain.access import require_member, require_sender
+from domain.catalogue import Catalogue
+from domain.claim import Claim, Remembered
+from domain.command import AttachPoe, CreateClaim, DocumentData, OpenDispute
+from domain.event import Cause, DomainEvent
+from domain.policy import Policy
+from domain.refusal import (
+    AlreadyExists,
+    CommandIdReused,
+    FieldError,
+    Invalid,
+    NotFound,
+    NotYetDue,
+    Refusal,
+    StaleVersion,
+)
+from services.claims.router import Terms, decide
+from services.cloudevent import BadCommand, CommandMessage, Envelope, Outcome, keyed_digest
+from services.store import Contact, EventStoreApplication, Recorded
+
+MAX_CACHED = 10_000
+"""How many claims are kept in memory, the least recently used leaving first."""
+_CONFLICTS = 5
+"""How often a single command is decided anew because another writer was quicker."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A command, and the instant that counts for it (R18)."""
+
+    message: CommandMessage | BadCommand
+    instant: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The command could not be decided: not the answer no, but a defect of ours."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """A timer's command that came before its instant: to be put back (R18)."""
+
+    refusal: NotYetDue
+    outcome: Outcome
+    instant: datetime
+
+
+Answer = Outcome | Early | Fault
+
+
+@dataclass(slots=True)
+class _Decision:
+    """What one accepted command records."""
+
+    envelope: Envelope
+    events: Sequence[DomainEvent]
+
+
+@dataclass(slots=True)
+class _Repetition:
+    """A command that was accepted before."""
+
+    envelope: Envelope
+    remembered: Remembered
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch of commands has come to so far, before its commit."""
+
+    claims: dict[UUID, Claim]
+    uploads: set[tuple[str, str, str, str, int]]
+    events: list[DomainEvent] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+
+
+class Claims(EventStoreApplication):
+    """Decides commands. Not for several threads at once: one batch after the other."""
+
+    def __init__(self, database_url: str, *, policy: Policy, catalogue: Catalogue) -> None:
+        super().__init__(database_url)
+        self._cached: OrderedDict[UUID, Claim] = OrderedDict()
+        self._terms = Terms(
+            policy, catalogue, self.recorder.secret("digest", secrets.token_bytes(32))
+        )
+
+    def handle(self, arrivals: Sequence[Arrival]) -> list[Answer]:
+        """Decide a batch, commit it as one, and answer each command, in order.
+
+        When another writer has taken a version, or a decision fails for a defect of ours, each
+        command of the batch is decided by itself. Raises the library's PersistenceError when the
+        database is out of reach; whether the commit succeeded shows when the commands come again.
+        """
+        try:
+            return self._handle_together(arrivals)
+        except RecordConflictError:
+            _log.info("version_conflict", commands=len(arrivals))
+        except _DecisionFailed as failed:
+            _log.error("decision_failed", commands=len(arrivals), error=repr(failed.__cause__))
+        return [self._handle_alone(arrival) for arrival in arrivals]
+
+    def _handle_alone(self, arrival: Arrival) -> Answer:
+        for _ in range(_CONFLICTS):
+            try:
+                return self._handle_together([arrival])[0]
+            except RecordConflictError:
+                continue
+            except _DecisionFailed as failed:
+                return Fault(failed.error)
+        return Fault(RuntimeError("other writers were quicker each time"))
+
+    def _handle_together(self, arrivals: Sequence[Arrival]) -> list[Answer]:
+        batch = _Batch(self._bring_in(arrivals), self._uploads_for(arrivals))
+        try:
+            drafts = [self._draft(arrival, batch) for arrival in arrivals]
+            recordings = (
+                self.events.put(batch.events, contacts=batch.contacts) if batch.events else []
+            )
+        except BaseException:
+            # What is in memory may be ahead of what is stored.
+            for claim_id in batch.claims:
+                self._cached.pop(claim_id, None)
+            raise
+        self._keep(batch.claims)
+        positions = {
+            (event.originator_id, event.originator_version): recording.notification.id
+            for event, recording in zip(batch.events, recordings, strict=True)
+        }
+        repeated = self._recorded_before(drafts)
+        return [
+            self._accepted(draft, positions)
+            if isinstance(draft, _Decision)
+            else self._repeated(draft, repeated)
+            if isinstance(draft, _Repetition)
+            else draft
+            for draft in drafts
+        ]
+
+    def _draft(self, arrival: Arrival, batch: _Batch) -> Outcome | Early | _Decision | _Repetition:
+        """What the command comes to: a final answer, or one that the commit completes."""
+        message = arrival.message
+        claim = batch.claims.get(message.envelope.claim_id)
+        now = max(arrival.instant, claim.modified_on) if claim else arrival.instant
+        try:
+            return self._decide(message, claim, batch, now)
+        except NotYetDue as refusal:
+            return Early(refusal, _refused(message, refusal, claim, now), now)
+        except Refusal as refusal:
+            return _refused(message, refusal, claim, now)
+        except Exception as error:
+            raise _DecisionFailed(error) from error
+
+    def _decide(
+        self,
+        message: CommandMessage | BadCommand,
+        claim: Claim | None,
+        batch: _Batch,
+        now: datetime,
+    ) -> _Decision | _Repetition:
+        if isinstance(message, BadCommand):
+            raise message.refusal
+        envelope = message.envelope
+        require_sender(envelope.command, message.actor)
+        digest = keyed_digest(self._terms.key, message.content)
+        if claim is None:
+            if not isinstance(message.command, CreateClaim):
+                raise NotFound("there is no such claim")
+        else:
+            if isinstance(message.command, CreateClaim) and claim.org != message.actor.org:
+                raise AlreadyExists("there is a claim with this id already")
+            require_member(claim.org, message.actor)
+            remembered = claim.commands.get(envelope.command_id)
+            if remembered is not None:
+                if remembered.digest == digest:
+                    return _Repetition(envelope, remembered)
+                _log.warning("command_id_reused", claim_id=str(claim.id), command=envelope.command)
+                raise CommandIdReused(
+                    f"{envelope.command_id} was accepted before, for a command with other content"
+                )
+            if isinstance(message.command, CreateClaim):
+                raise AlreadyExists("there is a claim with this id already")
+        if message.expected_version is not None:
+            if claim is not None:
+                claim.require_version(message.expected_version)
+            elif message.expected_version != 0:
+                raise StaleVersion("the claim does not exist yet", current_version=0, changed=())
+        _require_uploaded(message, batch.uploads)
+        decided, contacts = decide(
+            message.command,
+            claim,
+            claim_id=envelope.claim_id,
+            others=batch.claims,
+            terms=self._terms,
+            cause=Cause(
+                actor=message.actor,
+                command_id=envelope.command_id,
+                digest=digest,
+                source=message.source,
+                traceparent=message.traceparent,
+            ),
+            now=now,
+        )
+        batch.claims[decided.id] = decided
+        events = [event for event in decided.collect_events() if isinstance(event, DomainEvent)]
+        batch.events += events
+        batch.contacts += contacts
+        return _Decision(envelope, events)
+
+    def _bring_in(self, arrivals: Sequence[Arrival]) -> dict[UUID, Claim]:
+        """The claims that the commands are about or name: from memory, else by one query."""
+        wanted = {arrival.message.envelope.claim_id for arrival in arrivals}
+        for arrival in arrivals:
+            match arrival.message:
+                case CommandMessage(command=CreateClaim(supersedes=UUID() as superseded)):
+                    wanted.add(superseded)
+                case _:
+                    pass
+        found = {claim_id: self._cached[claim_id] for claim_id in wanted & self._cached.keys()}
+        missing = wanted - found.keys()
+        return found | self.load(missing) if missing else found
+
+    def _uploads_for(self, arrivals: Sequence[Arrival]) -> set[tuple[str, str, str, str, int]]:
+        digests = {
+            document.digest for arrival in arrivals for _, document in _documents(arrival.message)
+        }
+        return self.recorder.select_uploads(digests) if digests else set()
+
+    def _keep(self, claims: dict[UUID, Claim]) -> None:
+        for claim_id, claim in claims.items():
+            self._cached[claim_id] = claim
+            self._cached.move_to_end(claim_id)
+        while len(self._cached) > MAX_CACHED:
+            self._cached.popitem(last=False)
+
+    def _recorded_before(
+        self, drafts: Sequence[object]
+    ) -> Mapping[tuple[UUID, int], tuple[Recorded, ...]]:
+        spans = [
+            (draft.envelope.claim_id, draft.remembered.first, draft.remembered.last)
+            for draft in drafts
+            if isinstance(draft, _Repetition)
+        ]
+        return self.recorder.select_recorded(spans) if spans else {}
+
+    def _accepted(self, decision: _Decision, positions: Mapping[tuple[UUID, int], int]) -> Outcome:
+        last = decision.events[-1]
+        return Outcome(
+            envelope=decision.envelope,
+            decided_at=last.timestamp,
+            version=last.originator_version,
+            events=tuple(event.event_name() for event in decision.events),
+            position=positions[last.originator_id, last.originator_version],
+        )
+
+    def _repeated(
+        self,
+        repetition: _Repetition,
+        recorded: Mapping[tuple[UUID, int], tuple[Recorded, ...]],
+    ) -> Outcome:
+        """The outcome of the first time, derived from what was recorded then."""
+        envelope = repetition.envelope
+        events = recorded[envelope.claim_id, repetition.remembered.first]
+        return Outcome(
+            envelope=envelope,
+            decided_at=repetition.remembered.at,
+            version=events[-1].version,
+            events=tuple(event.name for event in events),
+            position=events[-1].position,
+        )
+
+
+class _DecisionFailed(Exception):  # noqa: N818 - carries a defect to where the batch is taken apart
+    """A decision raised something that is no refusal."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
+def _documents(message: CommandMessage | BadCommand) -> list[tuple[str, DocumentData]]:
+    """The documents that a command names, each with its JSON pointer."""
+    match message:
+        case CommandMessage(command=AttachPoe(document=document)):
+            return [("/document", document)]
+        case CommandMessage(command=OpenDispute(documents=documents)):
+            return [(f"/documents/{index}", each) for index, each in enumerate(documents)]
+        case _:
+            return []
+
+
+def _refused(
+    message: CommandMessage | BadCommand, refusal: Refusal, claim: Claim | None, now: datetime
+) -> Outcome:
+    """The answer no; it tells the claim's version only to those who may know of the claim."""
+    actor = message.actor
+    known = claim is not None and actor is not None and actor.org in {None, claim.org}
+    return Outcome(
+        envelope=message.envelope,
+        decided_at=now,
+        version=claim.version if claim is not None and known else None,
+        refusal=refusal,
+    )
+
+
+def _require_uploaded(
+    message: CommandMessage, uploads: set[tuple[str, str, str, str, int]]
+) -> None:
+    """Only the organisation that uploaded a document may attach it."""
+    for pointer, document in _documents(message):
+        upload = (
+            message.actor.org or "",
+            document.digest,
+            document.filename,
+            document.media_type,
+            document.size,
+        )
+        if upload not in uploads:
+            raise Invalid(
+                [FieldError(pointer, "is no document that this organisation uploaded")],
+                rule="R21",
+            )
