@@ -1,0 +1,162 @@
+"""Moving the simulated clock forward: it stops at every due instant on the way, in order.
+
+While it stands still, everything that is due then happens, over all claims and at exactly that
+instant (R18); only when all of it is recorded and on the board does the clock go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from psycopg import AsyncConnection
+
+from services.clock import CHANNEL, SimulatedClock, real_now
+from services.connection import Connection
+from services.streams import COMMANDS
+
+PASSED = (
+    "claim.review_start_overdue",
+    "claim.review_overdue",
+    "claim.dispute_result_overdue",
+    "claim.partner_response_expired",
+    "claim.consent_elapsed",
+    "claim.dispute_window_closed",
+)
+"""The topics of the events by which clocks pass."""
+_LOCK = "SELECT pg_advisory_lock(hashtext('cpor clock mover'))"
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('cpor clock mover'))"
+_PAUSE = 0.02
+"""Seconds between two looks at whether everything has settled."""
+
+
+class BackwardsError(Exception):
+    """Time does not run backwards once anything has happened."""
+
+
+class Moved(NamedTuple):
+    """Where the clock is now, and how many deadlines passed on the way."""
+
+    now: datetime
+    passed: int
+
+
+class ClockMover:
+    """Moves the clock that all services share; one move at a time."""
+
+    def __init__(self, database_url: str, clock: SimulatedClock, nats: Connection) -> None:
+        self._database_url = database_url
+        self._clock = clock
+        self._nats = nats
+
+    async def advance(self, period: timedelta) -> Moved:
+        """Move forward by a period. Raises BackwardsError when it is negative."""
+        async with await self._exclusively() as store:
+            await self._clock.refresh()
+            return await self._move(store, self._clock.now() + period)
+
+    async def set(self, instant: datetime) -> Moved:
+        """Move to an instant. Raises BackwardsError when it has passed and an event exists."""
+        async with await self._exclusively() as store:
+            return await self._move(store, instant)
+
+    async def recover(self) -> None:
+        """Let the clock tick again if its mover died and left it standing still."""
+        async with await AsyncConnection.connect(self._database_url, autocommit=True) as store:
+            rows = await store.execute(_TRY_LOCK)
+            if await rows.fetchone() == (True,):
+                await self._clock.refresh_by(store)
+                if self._clock.frozen_at:
+                    await self._tick_from(store, self._clock.frozen_at)
+
+    async def _exclusively(self) -> AsyncConnection:
+        """A connection that holds the right to move the clock until it is closed."""
+        store = await AsyncConnection.connect(self._database_url, autocommit=True)
+        await store.execute(_LOCK)
+        return store
+
+    async def _move(self, store: AsyncConnection, target: datetime) -> Moved:
+        await self._clock.refresh_by(store)
+        began_at = await _last_position(store)
+        if target < self._clock.now():
+            if began_at:
+                raise BackwardsError("the clock does not run backwards once an event exists")
+            await self._tick_from(store, target)
+            return Moved(self._clock.now(), 0)
+        await self._settled(store)
+        while (due_at := await _next_due(store, target)) is not None:
+            await self._stand_still_at(store, max(due_at, self._clock.now()))
+            await _until(lambda: self._nothing_due(store))
+        await self._tick_from(store, max(target, self._clock.now()))
+        await self._settled(store)
+        return Moved(self._clock.now(), await _passed_since(store, began_at))
+
+    async def _stand_still_at(self, store: AsyncConnection, instant: datetime) -> None:
+        await store.execute(
+            "INSERT INTO cpor.simulated_clock (since, frozen_at) VALUES (%s, %s)",
+            [real_now(), instant],
+        )
+        await self._tell(store)
+
+    async def _tick_from(self, store: AsyncConnection, instant: datetime) -> None:
+        now = real_now()
+        await store.execute(
+            "INSERT INTO cpor.simulated_clock (since, offset_by) VALUES (%s, %s)",
+            [now, instant - now],
+        )
+        await self._tell(store)
+
+    async def _tell(self, store: AsyncConnection) -> None:
+        await store.execute(f"NOTIFY {CHANNEL}")
+        await self._clock.refresh_by(store)
+
+    async def _settled(self, store: AsyncConnection) -> None:
+        """Wait until all that arrived by now is decided, and all it recorded is on the board."""
+        arrived = (await self._nats.js.stream_info(COMMANDS)).state.last_seq
+        await _until(lambda: self._all_decided(arrived))
+        recorded = await _last_position(store)
+        await _until(lambda: _all_projected(store, recorded))
+
+    async def _nothing_due(self, store: AsyncConnection) -> bool:
+        await self._settled(store)
+        return await _next_due(store, self._clock.now()) is None
+
+    async def _all_decided(self, arrived: int) -> bool:
+        state = (await self._nats.js.stream_info(COMMANDS)).state
+        return state.messages == 0 or state.first_seq > arrived
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again: neither a stream nor the other services announce that they are done."""
+    while not await holds():  # noqa: ASYNC110 - the condition lives in other processes
+        await asyncio.sleep(_PAUSE)
+
+
+async def _next_due(store: AsyncConnection, until: datetime) -> datetime | None:
+    rows = await store.execute(
+        "SELECT min(due_at) FROM cpor.open_clocks WHERE NOT passed AND due_at <= %s", [until]
+    )
+    row = await rows.fetchone()
+    return row[0] if row else None
+
+
+async def _last_position(store: AsyncConnection) -> int:
+    rows = await store.execute("SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events")
+    row = await rows.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _all_projected(store: AsyncConnection, position: int) -> bool:
+    rows = await store.execute(
+        "SELECT coalesce(min(position), 0) >= %s FROM cpor.projection_positions", [position]
+    )
+    return await rows.fetchone() == (True,)
+
+
+async def _passed_since(store: AsyncConnection, position: int) -> int:
+    rows = await store.execute(
+        "SELECT count(*) FROM cpor.stored_events WHERE notification_id > %s AND topic = ANY(%s)",
+        [position, list(PASSED)],
+    )
+    row = await rows.fetchone()
+    return int(row[0]) if row else 0
