@@ -1,0 +1,197 @@
+"""The relay: copies the store's log to CPOR_EVENTS, in order, each event exactly once.
+
+Where it stands is known from the stream itself: its last message says which position it carries.
+Batches are atomic and name the stream's last sequence, so that neither a second relay nor a restart
+can repeat, lose or interleave anything.
+"""
+
+import json
+from collections.abc import Sequence
+from secrets import token_hex
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+from psycopg import AsyncConnection
+from pydantic_core import from_json
+
+from services.cloudevent import CONTENT_TYPE, stored_event_message
+from services.connection import Connection
+from services.health import State
+from services.leadership import leadership
+from services.runtime import Context
+from services.settings import Settings
+from services.store import CHANNEL, event_name
+from services.streams import EVENTS, event_subject, restore
+
+BATCH = 200
+"""Events that are published as one; a server takes at most 1,000."""
+READ = 1000
+"""Events that are read from the store by one query."""
+PATIENCE = 10.0
+"""Seconds that the server may take to acknowledge a batch."""
+WAKE = 1.0
+"""Seconds after which the relay looks around although nothing was notified."""
+
+_log = structlog.get_logger(__name__)
+
+
+class StreamAheadError(Exception):
+    """CPOR_EVENTS holds what the store does not: the store was set back, or it is another's."""
+
+
+class Place(NamedTuple):
+    """How far the stream is: its last message's sequence, and the position that it carries."""
+
+    sequence: int
+    position: int
+
+
+class LogEntry(NamedTuple):
+    """An event as the store's log has it."""
+
+    position: int
+    claim_id: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+class Relay:
+    """Copies the log, as the only active one of its kind."""
+
+    name = "relay"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def run(self, context: Context) -> None:
+        """Copy until told to stop, or until the leadership is lost."""
+        async with (
+            leadership(self._settings.database_url, self.name, context.report) as term,
+            await AsyncConnection.connect(self._settings.database_url, autocommit=True) as store,
+        ):
+            await store.execute(f"LISTEN {CHANNEL}")
+            await restore(context.nats.js)
+            place = await self._find_place(context.nats, store)
+            context.report(State.RUNNING, "")
+            while not context.stopping.is_set() and not term.lost.is_set():
+                entries = await _read(store, place.position)
+                if entries:
+                    place = await self._publish(context.nats, store, place, entries)
+                else:
+                    await _until_notified(store)
+
+    async def _publish(
+        self, nats: Connection, store: AsyncConnection, place: Place, entries: Sequence[LogEntry]
+    ) -> Place:
+        """Publish the entries; what becomes unknown on the way is looked up."""
+        for start in range(0, len(entries), BATCH):
+            batch = entries[start : start + BATCH]
+            try:
+                sequence = await publish_batch(nats, batch, place.sequence)
+            except (BatchRefusedError, NatsError, TimeoutError) as error:
+                _log.warning("relay_batch_unknown", position=batch[-1].position, error=repr(error))
+                return await self._find_place(nats, store)
+            place = Place(sequence, batch[-1].position)
+        return place
+
+    async def _find_place(self, nats: Connection, store: AsyncConnection) -> Place:
+        """Where the stream ends, checked against the store. Raises StreamAheadError."""
+        await nats.until_up()
+        place = await stream_place(nats)
+        if place.position:
+            await _require_same(store, nats, place)
+        return place
+
+
+class BatchRefusedError(Exception):
+    """The server did not take a batch; none of it is in the stream."""
+
+
+async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequence: int) -> int:
+    """Publish atomically, directly after the message with this sequence; the new last sequence.
+
+    Raises BatchRefusedError when none was taken; TimeoutError when that is not known.
+    """
+    batch_id = token_hex(8)
+    final = len(batch)
+    for number, entry in enumerate(batch, start=1):
+        name = event_name(entry.topic)
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            "Nats-Batch-Id": batch_id,
+            "Nats-Batch-Sequence": str(number),
+        }
+        if number == 1:
+            headers["Nats-Expected-Last-Sequence"] = str(last_sequence)
+        subject = event_subject(name, entry.claim_id)
+        body = stored_event_message(
+            claim_id=entry.claim_id,
+            version=entry.version,
+            position=entry.position,
+            name=name,
+            state=entry.state,
+        )
+        if number < final:
+            await nats.publish(subject, body, headers=headers)
+            continue
+        headers["Nats-Batch-Commit"] = "1"
+        reply = await nats.request(subject, body, timeout=PATIENCE, headers=headers)
+        answer = json.loads(reply.data)
+        if "error" in answer:
+            raise BatchRefusedError(answer["error"].get("description", "no reason given"))
+        return int(answer["seq"])
+    return last_sequence
+
+
+async def stream_place(nats: Connection) -> Place:
+    """Where the stream ends: at its last message, or at the beginning."""
+    info = await nats.js.stream_info(EVENTS)
+    if not info.state.messages:
+        return Place(info.state.last_seq, 0)
+    try:
+        last = await nats.js.get_msg(EVENTS, info.state.last_seq)
+    except NotFoundError:
+        return await stream_place(nats)
+    return Place(info.state.last_seq, int(from_json(last.data or b"{}")["sequence"]))
+
+
+async def _require_same(store: AsyncConnection, nats: Connection, place: Place) -> None:
+    """Refuse to go on after a message that the store has no event for."""
+    message = from_json((await nats.js.get_msg(EVENTS, place.sequence)).data or b"{}")
+    rows = await store.execute(
+        "SELECT originator_id::text || '-' || originator_version FROM cpor.stored_events"
+        " WHERE notification_id = %s",
+        [place.position],
+    )
+    row = await rows.fetchone()
+    if row is None or row[0] != message["id"]:
+        raise StreamAheadError(
+            f"CPOR_EVENTS ends with event {message['id']} at position {place.position}, where the"
+            f" store has {row[0] if row else 'nothing'}: the store was set back, or is another one"
+        )
+
+
+async def _read(store: AsyncConnection, after: int) -> list[LogEntry]:
+    rows = await store.execute(
+        "SELECT notification_id, originator_id, originator_version, topic, state"
+        " FROM cpor.stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s",
+        [after, READ],
+        prepare=True,
+        binary=True,
+    )
+    return [LogEntry(*row) for row in await rows.fetchall()]
+
+
+async def _until_notified(store: AsyncConnection) -> None:
+    """Wait until events were appended, or it is time to look around."""
+    async for _ in store.notifies(timeout=WAKE, stop_after=1):
+        pass
+
+
+def service(settings: Settings) -> Relay:
+    """The relay, as the service runner takes it."""
+    return Relay(settings)
