@@ -1,0 +1,109 @@
+"""The timer: sends `pass_deadline` for every clock that is due, and lets the claim decide (R18).
+
+It remembers nothing that matters: what is open and due is asked of the projection again and again,
+and the command's id is made from the clock that it is for, so that sending it twice has one effect.
+"""
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime
+
+from psycopg import AsyncConnection
+
+from domain.actor import Actor
+from domain.vocabulary import Role
+from projections.open_clock import OpenClock, due_clocks, next_due_at
+from services.clock import CHANNEL as CLOCK_MOVED
+from services.clock import Clock, open_clock
+from services.cloudevent import CONTENT_TYPE, command_event
+from services.connection import Connection
+from services.health import State
+from services.leadership import leadership
+from services.runtime import Context
+from services.settings import Settings
+from services.streams import command_subject
+
+PAGE = 500
+"""Clocks that are read, and commands that are sent, before the next look at the time."""
+AGAIN = 30.0
+"""Seconds after which a command is sent once more when its clock is still open."""
+LONGEST_SLEEP = 1.0
+"""Seconds after which the timer looks around although nothing was notified and nothing is due."""
+
+ACTOR = Actor(role=Role.TIMER, id="timer")
+SOURCE = "/cpor/timer"
+
+
+class Timer:
+    """Passes deadlines, as the only active one of its kind."""
+
+    name = "timer"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sent: dict[OpenClock, float] = {}
+        """When, by the event loop's time, the command for a clock that is still open was sent."""
+
+    async def run(self, context: Context) -> None:
+        """Pass what is due, overdue first, until told to stop."""
+        async with (
+            leadership(self._settings.database_url, self.name, context.report) as term,
+            open_clock(self._settings) as clock,
+            await AsyncConnection.connect(self._settings.database_url, autocommit=True) as store,
+        ):
+            await store.execute(f"LISTEN {CLOCK_MOVED}")
+            context.report(State.RUNNING, "")
+            while not context.stopping.is_set() and not term.lost.is_set():
+                await clock.refresh()
+                await self._pass_due(context.nats, store, clock.now())
+                await _sleep(store, clock)
+
+    async def _pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> None:
+        """Send a command for every due clock that has none on its way, oldest first."""
+        tick = asyncio.get_running_loop().time()
+        on_their_way: dict[OpenClock, float] = {}
+        last: OpenClock | None = None
+        while page := await due_clocks(store, now, after=last, limit=PAGE):
+            last = page[-1]
+            sent = {clock: self._sent[clock] for clock in page if clock in self._sent}
+            waiting = {clock for clock, at in sent.items() if tick - at < AGAIN}
+            await asyncio.gather(*(_send(nats, each, now) for each in page if each not in waiting))
+            on_their_way |= {clock: sent[clock] if clock in waiting else tick for clock in page}
+        self._sent = on_their_way
+
+
+async def _send(nats: Connection, clock: OpenClock, now: datetime) -> None:
+    """Publish the command that lets this clock pass; the stream has it when this returns."""
+    body = command_event(
+        claim_id=clock.claim_id,
+        command="pass_deadline",
+        command_id=command_id(clock),
+        data={"clock": clock.clock, "due_at": clock.due_at},
+        actor=ACTOR,
+        source=SOURCE,
+        time=now,
+    )
+    subject = command_subject("pass_deadline", clock.claim_id)
+    await nats.js.publish(subject, body, headers={"Content-Type": CONTENT_TYPE})
+
+
+def command_id(clock: OpenClock) -> str:
+    """The same for the same clock and due instant, whoever sends it and however often."""
+    armed = f"{clock.claim_id}/{clock.clock}/{clock.due_at.astimezone(UTC).isoformat()}"
+    return f"timer-{hashlib.sha256(armed.encode()).hexdigest()[:40]}"
+
+
+async def _sleep(store: AsyncConnection, clock: Clock) -> None:
+    """Until the next clock is due, the simulated clock was moved, or it is time to look around."""
+    now = clock.now()
+    due_at = await next_due_at(store, after=now)
+    wait = LONGEST_SLEEP
+    if due_at is not None:
+        wait = min(wait, (due_at - now).total_seconds())
+    async for _ in store.notifies(timeout=wait, stop_after=1):
+        pass
+
+
+def service(settings: Settings) -> Timer:
+    """The timer, as the service runner takes it."""
+    return Timer(settings)
