@@ -1,0 +1,172 @@
+"""How every service connects to NATS: it never gives up and notices a dead peer in 15 seconds."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from nats.aio.client import Client, Server
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import ConnectionClosedError
+from nats.js import JetStreamContext
+
+from services.backoff import jittered
+
+PING_INTERVAL = 5
+"""Seconds between pings."""
+PINGS_OUTSTANDING = 2
+"""With one more unanswered the connection counts as dead."""
+LONGEST_WAIT = 2.0
+"""Seconds between two tries to connect again, at most."""
+CONNECT_TIMEOUT = 2
+FLUSH_TIMEOUT = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class UnreachableError(ConnectionError):
+    """NATS doesn't answer, or doesn't let us in: the message is one sentence."""
+
+
+class Connection(Client):
+    """A nats-py client that connects again for ever and tells listeners when it is up or down.
+
+    It reads one thing more than nats-py does, which stops reading for ever at a message whose
+    subject isn't UTF-8 (any publisher can store one in a stream): such bytes arrive as surrogate
+    escapes, and whoever reads the message decides.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = asyncio.Event()
+        """Set while connected, and once closed: nobody shall wait for what never comes."""
+        self.closed = asyncio.Event()
+        """Set for good by `close`, or by an error of the server after which nats-py closes."""
+        self.listeners: set[Callable[[], None]] = set()
+        """Called when the connection is lost, is back, or is closed for good."""
+        self._complained = False
+
+    async def open(self, url: str, name: str, patience: float | None = None) -> None:
+        """Connect to `url` (one server or several, by commas); `name` shows in monitoring.
+
+        Waits as long as it takes, or `patience` seconds. Raises UnreachableError when patience
+        ends or the server refuses the login.
+        """
+        options: dict[str, Any] = {
+            "servers": [server.strip() for server in url.split(",")],
+            "name": name,
+            "ping_interval": PING_INTERVAL,
+            "max_outstanding_pings": PINGS_OUTSTANDING,
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": jittered(1.0),
+            "reconnect_to_server_handler": _next_server,
+            "connect_timeout": CONNECT_TIMEOUT,
+            "flush_timeout": FLUSH_TIMEOUT,
+            "error_cb": self._on_error,
+            "disconnected_cb": self._on_disconnected,
+            "reconnected_cb": self._on_connected,
+            "closed_cb": self._on_closed,
+        }
+        try:
+            async with asyncio.timeout(patience):
+                await self.connect(**options)
+        except TimeoutError as error:
+            reason = str(self.last_error or "") or "no server took the connection"
+            await self.close()
+            raise UnreachableError(f"NATS doesn't answer: {reason}") from error
+        await self._on_connected()
+
+    async def until_up(self) -> None:
+        """Wait until connected. Raises ConnectionClosedError when the client closed for good."""
+        await self.up.wait()
+        if self.is_closed:
+            raise ConnectionClosedError
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream on this connection."""
+        return self.jetstream()  # pyright: ignore[reportUnknownMemberType] - untyped options
+
+    @property
+    def generation(self) -> int:
+        """How often the connection was lost and found again."""
+        return self.stats["reconnects"]
+
+    async def listen(
+        self, subject: str, callback: Callable[[Msg], Coroutine[Any, Any, None]]
+    ) -> Subscription:
+        """Subscribe without nats-py's limits, beyond which it drops messages."""
+        return await self.subscribe(  # pyright: ignore[reportUnknownMemberType] - untyped future
+            subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0
+        )
+
+    def _tell(self) -> None:
+        for listener in tuple(self.listeners):
+            listener()
+
+    async def _on_connected(self) -> None:
+        self._complained = False
+        self.up.set()
+        url = self.connected_url
+        _log.info("nats_connected", server=f"{url.hostname}:{url.port}" if url else "")
+        self._tell()
+
+    async def _on_disconnected(self) -> None:
+        self.up.clear()
+        if not self.is_closed:
+            _log.warning("nats_connection_lost")
+        self._tell()
+
+    async def _on_closed(self) -> None:
+        self.closed.set()
+        self.up.set()
+        _log.info("nats_connection_closed", reason=str(self.last_error or ""))
+        self._tell()
+
+    async def _on_error(self, error: Exception) -> None:
+        """One line for the first error since all was well: the tries that follow repeat it."""
+        first_time = not self.generation and not self.up.is_set()
+        if first_time and "authorization" in str(error).lower():
+            raise UnreachableError(f"NATS refuses the login: {error}")
+        if not self._complained:
+            self._complained = True
+            _log.warning("nats_error", error=str(error) or type(error).__name__)
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        return self.msg_class(
+            subject=subject.decode(errors="surrogateescape"),
+            reply=reply.decode(errors="surrogateescape"),
+            data=data,
+            headers=headers,
+            _client=self,
+            _sid=sid,
+        )
+
+
+async def connect(url: str, name: str, patience: float | None = None) -> Connection:
+    """An open connection; see `Connection.open`. Raises UnreachableError."""
+    connection = Connection()
+    await connection.open(url, name, patience)
+    return connection
+
+
+@asynccontextmanager
+async def connected(
+    url: str, name: str, patience: float | None = None
+) -> AsyncGenerator[Connection]:
+    """A connection for the length of a block. Raises UnreachableError."""
+    connection = await connect(url, name, patience)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _next_server(servers: list[Server], _info: dict[str, Any]) -> tuple[Server | None, float]:
+    """The server that failed least, and the wait before trying it: longer with every failure."""
+    server = min(servers, key=lambda each: each.reconnects)
+    return server, jittered(min(LONGEST_WAIT, 0.1 * 2.0 ** min(server.reconnects, 8)))
