@@ -34,6 +34,8 @@ class NatsServer:
     minutes later (`interval`, nats-server's own default).
     """
 
+    name = "nats-server"
+
     def __init__(self, datadir: DataDir, port: int, sync: Sync = "always") -> None:
         self._datadir = datadir
         self._port = port

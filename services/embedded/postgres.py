@@ -62,6 +62,8 @@ def database_url(datadir: DataDir, database: str = DATABASE) -> str:
 class Postgres:
     """One PostgreSQL cluster in a data directory; `options` go before those of OPTIONS."""
 
+    name = "PostgreSQL"
+
     def __init__(self, datadir: DataDir, options: Mapping[str, str] | None = None) -> None:
         self._datadir = datadir
         self._folder = datadir.postgres
@@ -74,6 +76,10 @@ class Postgres:
     def url(self) -> str:
         """The address of the database."""
         return database_url(self._datadir)
+
+    def url_for(self, database: str) -> str:
+        """The address of another database of the same server."""
+        return database_url(self._datadir, database)
 
     @property
     def pid(self) -> int:

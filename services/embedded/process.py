@@ -36,8 +36,9 @@ class Child:
         death_signal: Signals,
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> "Child":
-        """Start a command; its output goes to the end of `log`, or to this process's stderr."""
+        """Start a command in a folder; its output goes to the end of `log`, or where ours goes."""
         with _output(log) as output:
             return cls(
                 await asyncio.create_subprocess_exec(
@@ -46,6 +47,7 @@ class Child:
                     stdout=output,
                     stderr=output,
                     env=environment,
+                    cwd=folder,
                     start_new_session=True,
                 )
             )

@@ -1,0 +1,181 @@
+"""The variables `CPOR_*`: their defaults, and one clear sentence for each mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from services.settings import CHECKOUT, Settings, SettingsError, child_environment, load
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    """Without any variable everything runs embedded, on loopback, in the checkout."""
+    settings = load()
+
+    assert settings == Settings(
+        data_dir=CHECKOUT / ".cpor",
+        http_host="127.0.0.1",
+        http_port=8000,
+        public_url="http://127.0.0.1:8000",
+        nats_port=4222,
+        nats_sync="always",
+        nats_url="",
+        database_url="",
+        policy="seed-2021",
+        time_zone=None,
+        holidays=None,
+        clock="system",
+        auth="dev",
+        dev_auth_anywhere=False,
+        log_level="info",
+        smtp_url="",
+        language="en",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        (
+            "CPOR_HTTP_PROT",
+            "8000",
+            "CPOR_HTTP_PROT is not a variable of cpor: did you mean CPOR_HTTP_PORT?",
+        ),
+        ("CPOR_NATS_PORT", "0", "CPOR_NATS_PORT must be greater than or equal to 1, not '0'."),
+        ("CPOR_NATS_SYNC", "never", "CPOR_NATS_SYNC must be 'always' or 'interval', not 'never'."),
+        ("CPOR_CLOCK", "fast", "CPOR_CLOCK must be 'system' or 'simulated', not 'fast'."),
+        (
+            "CPOR_POLICY",
+            "../x",
+            "CPOR_POLICY must be the name of a profile in policies/, not '../x'.",
+        ),
+        (
+            "CPOR_HOLIDAYS",
+            "tur",
+            "CPOR_HOLIDAYS must be an ISO country code such as TR, not 'tur'.",
+        ),
+        (
+            "CPOR_PUBLIC_URL",
+            "claims.example",
+            (
+                "CPOR_PUBLIC_URL must be an address that begins with http:// or https://, "
+                "not 'claims.example'."
+            ),
+        ),
+        (
+            "CPOR_DATABASE_URL",
+            "mysql://u:hidden@h",
+            "CPOR_DATABASE_URL must be an address that begins with postgresql:// or postgres://.",
+        ),
+        (
+            "CPOR_AUTH",
+            "oidc",
+            "CPOR_AUTH=oidc arrives with the dashboard: until then CPOR_AUTH can only be dev.",
+        ),
+        (
+            "CPOR_HTTP_HOST",
+            "192.0.2.1",
+            (
+                "CPOR_AUTH=dev lets every caller name itself, so cpor refuses CPOR_HTTP_HOST=192.0.2.1, "
+                "which is not a loopback address: set CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
+            ),
+        ),
+    ],
+)
+@pytest.mark.fault(74)
+def test_a_mistake_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    """An unknown variable or a wrong value is refused in words for whoever set it."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError) as refusal:
+        load()
+
+    assert str(refusal.value) == sentence
+
+
+def test_dev_auth_may_be_allowed_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever means it can let every caller name itself on any address."""
+    monkeypatch.setenv("CPOR_HTTP_HOST", "192.0.2.1")
+    monkeypatch.setenv("CPOR_DEV_AUTH_ANYWHERE", "yes")
+
+    assert load().dev_auth_anywhere
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "::1"])
+def test_every_loopback_address_allows_dev_auth(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Loopback is more than one address."""
+    monkeypatch.setenv("CPOR_HTTP_HOST", host)
+
+    assert load().http_host == host
+
+
+def test_public_address_follows_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links in mails lead to where the dashboard listens, unless told otherwise."""
+    monkeypatch.setenv("CPOR_HTTP_HOST", "::1")
+    monkeypatch.setenv("CPOR_HTTP_PORT", "9000")
+
+    assert load().public_url == "http://[::1]:9000"
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass variables on that nobody filled in."""
+    monkeypatch.setenv("CPOR_HTTP_PORT", "")
+
+    assert load().http_port == 8000
+
+
+def test_a_relative_data_directory_becomes_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Services run in another folder than the one that `cpor up` was started in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CPOR_DATA_DIR", "data")
+
+    assert load().data_dir == (tmp_path / "data").resolve()
+
+
+def test_an_address_with_a_password_comes_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Containers hand secrets over as files."""
+    file = tmp_path / "database"
+    file.write_text("postgresql://cpor:hidden@db/cpor\n")
+    monkeypatch.setenv("CPOR_DATABASE_URL_FILE", str(file))
+
+    settings = load()
+
+    assert settings.database_url == "postgresql://cpor:hidden@db/cpor"
+    assert "hidden" not in repr(settings)
+
+
+def test_an_address_comes_from_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A variable and a file that say the same thing may say different things."""
+    monkeypatch.setenv("CPOR_NATS_URL", "nats://n:4222")
+    monkeypatch.setenv("CPOR_NATS_URL_FILE", str(tmp_path / "nats"))
+
+    with pytest.raises(SettingsError, match="only one may be"):
+        load()
+
+
+def test_a_secret_file_that_is_missing_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The sentence names the variable and the file."""
+    monkeypatch.setenv("CPOR_NATS_URL_FILE", str(tmp_path / "missing"))
+
+    with pytest.raises(SettingsError, match=r"CPOR_NATS_URL_FILE names a file .*missing"):
+        load()
+
+
+def test_a_child_runs_with_exactly_the_same_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a process is started with gives the same settings back, whatever was set outside."""
+    monkeypatch.setenv("CPOR_LANGUAGE", "tr")
+    settings = Settings(data_dir=tmp_path, clock="simulated", language="en", holidays="TR")
+    environment = child_environment(settings)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load() == settings
