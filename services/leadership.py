@@ -1,0 +1,122 @@
+"""One active instance of a service: whoever holds its advisory lock in PostgreSQL.
+
+The lock lives and dies with a connection of its own. That a leader has lost it may show a few
+seconds late: what leaders do must be right with two of them, which their own writes see to.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from psycopg import AsyncConnection, Error
+from psycopg.conninfo import make_conninfo
+
+from services.health import Report, State
+
+_CLIENT: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""How this side notices within about ten seconds that the other is gone without a word."""
+_SERVER: Final = {
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "client_connection_check_interval": "5s",
+    "statement_timeout": 0,
+    "lock_timeout": 0,
+    "idle_session_timeout": 0,
+}
+"""How the server notices it, also while this side waits for the lock, which may take for ever."""
+FAREWELL = 2.0
+"""Seconds that the work has to end by itself when the leadership is lost."""
+
+_log = structlog.get_logger(__name__)
+
+
+class LeadershipLostError(Exception):
+    """The connection that held the lock broke: another instance may be active by now."""
+
+
+class Term:
+    """The time as the active instance."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+        """Set when the lock was lost. The work then has two seconds before it is cancelled."""
+
+
+@asynccontextmanager
+async def leadership(
+    database_url: str, name: str, report: Report | None = None
+) -> AsyncGenerator[Term]:
+    """Wait until this is the active instance of `name`, and be it for the length of the block.
+
+    Tells `report` when it stands by and when it leads. When the lock is lost the block is
+    cancelled, after a moment to end by itself, and LeadershipLostError raised instead. Raises
+    `psycopg.OperationalError` when the database is out of reach.
+    """
+    options = " ".join(f"-c {setting}={value}" for setting, value in _SERVER.items())
+    connection = await AsyncConnection.connect(
+        make_conninfo(
+            database_url, application_name=f"cpor {name} leadership", options=options, **_CLIENT
+        ),
+        autocommit=True,
+    )
+    term = Term()
+    try:
+        await _lead(connection, name, report or _nobody)
+        async with asyncio.timeout(None) as limit:
+            watch = asyncio.create_task(_watch(connection, name, term, limit), name="leadership")
+            try:
+                yield term
+            finally:
+                watch.cancel()
+                await asyncio.wait([watch])
+    except TimeoutError:
+        if not term.lost.is_set():
+            raise
+    finally:
+        await connection.close()
+    if term.lost.is_set():
+        raise LeadershipLostError(f"the lock of {name} was lost with its connection")
+
+
+def lock_key(name: str) -> int:
+    """The key of a service's lock: the same on every machine and in every version."""
+    digest = hashlib.sha256(f"cpor.leadership.{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+async def _lead(connection: AsyncConnection, name: str, tell: Report) -> None:
+    key = lock_key(name)
+    row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [key])).fetchone()
+    if row != (True,):
+        _log.info("standing_by", service=name)
+        tell(State.STANDBY, "another instance is active")
+        await connection.execute("SELECT pg_advisory_lock(%s)", [key])
+    _log.info("leading", service=name)
+    tell(State.RUNNING, "")
+
+
+async def _watch(
+    connection: AsyncConnection, name: str, term: Term, limit: asyncio.Timeout
+) -> None:
+    """Until the connection breaks: then say so, and end the work if it doesn't end by itself."""
+    try:
+        async for _ in connection.notifies():
+            pass  # nothing is listened to: the end of this wait is the news
+    except Error as error:
+        _log.warning("leadership_lost", service=name, error=str(error).strip())
+    term.lost.set()
+    limit.reschedule(asyncio.get_running_loop().time() + FAREWELL)
+
+
+def _nobody(_state: State, _detail: str) -> None:
+    """Nobody wants to know."""
