@@ -11,7 +11,7 @@ from typing import Literal
 import psutil
 
 from services.embedded.datadir import DataDir
-from services.embedded.process import Child, end, holds, last_line, survivors
+from services.embedded.process import Child, end, fatal_line, holds, size, survivors
 from services.refused import StartRefused
 
 _HOST = "127.0.0.1"
@@ -42,6 +42,7 @@ class NatsServer:
         self._sync = sync
         self._file = datadir.nats / "nats-server.conf"
         self._log = datadir.logs / "nats-server.log"
+        self._log_began = 0
         self._child: Child | None = None
 
     @property
@@ -63,6 +64,7 @@ class NatsServer:
         await end(survivors(self._serves), (SIGTERM, _STOP_TIMEOUT))
         require_free(_HOST, self._port, "CPOR_NATS_PORT")
         self._file.write_text(self._configuration(), "utf-8")
+        self._log_began = size(self._log)
         self._child = await Child.start(
             [str(_binary()), "-c", str(self._file)], death_signal=SIGTERM, log=self._log
         )
@@ -113,9 +115,8 @@ class NatsServer:
         in_time = await holds(decided, _START_TIMEOUT)
         if child.ended:
             require_free(_HOST, self._port, "CPOR_NATS_PORT")
-            raise StartRefused(
-                f"nats-server ended while starting: {last_line(self._log)} (from {self._log})"
-            )
+            why = fatal_line(self._log, "[FTL]", self._log_began)
+            raise StartRefused(f"nats-server ended while starting: {why} (from {self._log})")
         if not in_time:
             raise StartRefused(
                 f"nats-server is not ready after {_START_TIMEOUT:.0f} seconds; see {self._log}."

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 import psutil
 
 from services.embedded.datadir import DataDir
-from services.embedded.process import Child, end, holds, last_line, survivors, tethered
+from services.embedded.process import Child, end, fatal_line, holds, size, survivors, tethered
 from services.refused import StartRefused
 
 USER = "cpor"
@@ -70,6 +70,7 @@ class Postgres:
         self._lock = self._folder / "postmaster.pid"
         self._log = datadir.logs / "postgres.log"
         self._options = {**OPTIONS, **(options or {})}
+        self._log_began = 0
         self._child: Child | None = None
 
     @property
@@ -99,6 +100,7 @@ class Postgres:
         else:
             await self._make_cluster(runner)
         options = self._options | {"unix_socket_directories": str(self._datadir.sockets)}
+        self._log_began = size(self._log)
         self._child = await Child.start(
             [
                 *(*runner, str(_binary("postgres")), "-D", str(self._folder)),
@@ -135,23 +137,22 @@ class Postgres:
 
     async def _end_survivors(self) -> None:
         """Stop a server of an earlier run, or what is left of one, and forget its lock file."""
-        if not self._lock.exists():
-            return
         left = survivors(self._serves)
         server = [process for process in left if str(process.pid) == self._lock_line(_PID)]
         await end(server, (SIGINT, _STOP_TIMEOUT), (SIGQUIT, _QUIT_TIMEOUT))
         await end(left, (SIGQUIT, _QUIT_TIMEOUT))
-        if self._lock.exists():
-            self._disown_lock()
+        self._disown_locks()
 
-    def _disown_lock(self) -> None:
-        """Let the lock file name the next server's parent, which PostgreSQL knows to be no server.
+    def _disown_locks(self) -> None:
+        """Let a dead server's lock file name the next one's parent, which is known to be no server.
 
         The pid that it names may be another program's by now, or a zombie's, and PostgreSQL would
         refuse to start. The rest of the file lets it free what the dead server held.
         """
-        _, *rest = self._lock.read_text("utf-8").splitlines(keepends=True)
-        self._lock.write_text("".join((f"{os.getpid()}\n", *rest)), "utf-8")
+        locks = (self._lock, *self._datadir.sockets.glob(".*.lock"))
+        for lock in filter(Path.exists, locks):
+            _, *rest = lock.read_text("utf-8").splitlines(keepends=True) or ("",)
+            lock.write_text("".join((f"{os.getpid()}\n", *rest)), "utf-8")
 
     def _lock_line(self, number: int) -> str | None:
         """A line of PostgreSQL's lock file; None while there is none."""
@@ -192,7 +193,7 @@ class Postgres:
         if initdb.returncode != 0:
             raise StartRefused(
                 f"PostgreSQL could not make its data directory {self._folder}: "
-                f"{last_line(self._log)}"
+                f"{fatal_line(self._log, 'FATAL')}"
             )
         new.rename(self._folder)
 
@@ -205,9 +206,8 @@ class Postgres:
 
         in_time = await holds(decided, _START_TIMEOUT)
         if child.ended:
-            raise StartRefused(
-                f"PostgreSQL ended while starting: {last_line(self._log)} (from {self._log})"
-            )
+            why = fatal_line(self._log, "FATAL", self._log_began)
+            raise StartRefused(f"PostgreSQL ended while starting: {why} (from {self._log})")
         if not in_time:
             raise StartRefused(
                 f"PostgreSQL is not ready after {_START_TIMEOUT:.0f} seconds; see {self._log}."

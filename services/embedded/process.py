@@ -129,10 +129,18 @@ async def holds(condition: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
-def last_line(log: Path) -> str:
-    """What a log says last, for the sentence that tells why a process ended."""
-    lines = log.read_text("utf-8", errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+def size(log: Path) -> int:
+    """Bytes that a log holds; 0 while there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def fatal_line(log: Path, mark: str, since: int = 0) -> str:
+    """The last line of a log, after so many bytes, that has a mark; else the very last line."""
+    written = log.read_bytes()
+    begin = since if since <= len(written) else 0
+    lines = written[begin:].decode(errors="replace").split("\n")
+    told = [line.strip() for line in lines if line.strip()]
+    return next((line for line in reversed(told) if mark in line), told[-1] if told else "no word")
 
 
 @contextmanager
@@ -140,7 +148,7 @@ def _output(log: Path | None) -> Generator[BinaryIO | None]:
     if log is None:
         yield None
         return
-    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+    if size(log) > _LARGEST_LOG:
         log.replace(log.with_suffix(".old.log"))
     with log.open("ab") as file:
         yield file

@@ -31,14 +31,19 @@ WhenReady = Callable[[], Awaitable[None]]
 
 
 def up(
-    settings: Settings, *, follow_parent: bool = False, when_ready: WhenReady | None = None
+    settings: Settings,
+    *,
+    follow_parent: bool = False,
+    when_ready: WhenReady | None = None,
+    services: Sequence[Unit] | None = None,
 ) -> None:
     """Run everything until a signal says stop (or, with `follow_parent`, the parent ends).
 
-    `when_ready` is run once everything is ready. Raises StartRefused and SettingsError when
-    something is wrong that whoever started it can mend; nothing runs any more then.
+    `when_ready` is run once everything is ready; `services` are the project's unless given.
+    Raises StartRefused and SettingsError when something is wrong that whoever started it can mend;
+    nothing runs any more then.
     """
-    supervisor = Supervisor(settings)
+    supervisor = Supervisor(settings, services)
     asyncio.run(_until_told(supervisor.run(when_ready), follow_parent=follow_parent))
 
 
@@ -67,7 +72,8 @@ class Supervisor:
     def __init__(
         self, settings: Settings, services: Sequence[Unit] | None = None, say: Say | None = None
     ) -> None:
-        self._settings = resolved(settings)
+        self.settings = resolved(settings)
+        """The settings, with the addresses of the servers."""
         self._datadir = DataDir(settings.data_dir)
         self._postgres = None if settings.database_url else Postgres(self._datadir)
         self._nats = (
@@ -75,7 +81,7 @@ class Supervisor:
             if settings.nats_url
             else NatsServer(self._datadir, settings.nats_port, settings.nats_sync)
         )
-        environment = child_environment(self._settings)
+        environment = child_environment(self.settings)
         self._services = services or [Service(name, environment) for name in SERVICES]
         self._say = say or _say
         self._started = False
@@ -87,7 +93,7 @@ class Supervisor:
             began = monotonic()
             await self._start_servers()
             self._started = True
-            self._say(f"Starting the services on {self._settings.public_url} …")
+            self._say(f"Starting the services on {self.settings.public_url} …")
             await asyncio.gather(*(service.start() for service in self._services))
             async with asyncio.TaskGroup() as group:
                 if self._postgres:
@@ -99,19 +105,19 @@ class Supervisor:
                 await self._until_ready()
                 self._say(
                     f"cpor is ready after {monotonic() - began:.1f} s: "
-                    f"{self._settings.public_url} (Ctrl-C stops it)"
+                    f"{self.settings.public_url} (Ctrl-C stops it)"
                 )
                 if when_ready:
                     await when_ready()
 
     async def _start_servers(self) -> None:
         await end(survivors(self._is_our_service), (signal.SIGTERM, _GRACE))
-        require_free(self._settings.http_host, self._settings.http_port, "CPOR_HTTP_PORT")
+        require_free(self.settings.http_host, self.settings.http_port, "CPOR_HTTP_PORT")
         self._say(f"Starting cpor in {self._datadir.root} …")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._start_database())
             group.create_task(self._start_broker())
-            group.create_task(asyncio.to_thread(_require_policy, self._settings))
+            group.create_task(asyncio.to_thread(_require_policy, self.settings))
 
     async def _start_database(self) -> None:
         """Start PostgreSQL, unless it is external, and bring the tables up to date."""
@@ -122,7 +128,7 @@ class Supervisor:
         from services.schema import DatabaseTooNew, migrate
 
         try:
-            await asyncio.to_thread(migrate, self._settings.database_url)
+            await asyncio.to_thread(migrate, self.settings.database_url)
         except DatabaseTooNew as error:
             raise StartRefused(str(error)) from error
         except psycopg.OperationalError as error:
@@ -139,12 +145,12 @@ class Supervisor:
         from services.streams import StreamsDiffer, prepare
 
         try:
-            await prepare(self._settings.nats_url)
+            await prepare(self.settings.nats_url)
         except (StreamsDiffer, UnreachableError) as error:
             raise StartRefused(str(error)) from error
 
     async def _until_ready(self) -> None:
-        while not await _answers_ready(self._settings.http_host, self._settings.http_port):
+        while not await _answers_ready(self.settings.http_host, self.settings.http_port):
             await asyncio.sleep(_GLANCE)
 
     @asynccontextmanager

@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from stat import S_IMODE
 
-import nats
 import psutil
 import psycopg
 import pytest
 from nats.js.api import StreamConfig
 
+from services.connection import connected
 from services.embedded.datadir import DataDir, Fence, fenced
 from services.embedded.nats import NatsServer
 from services.embedded.postgres import Postgres
@@ -48,11 +48,10 @@ async def broker(datadir: DataDir) -> AsyncGenerator[NatsServer]:
     """A running nats-server that acknowledges what is on disk, with one message in it."""
     server = NatsServer(datadir, free_port())
     await server.start()
-    client = await nats.connect(server.url)
-    js = client.jetstream()
-    await js.add_stream(StreamConfig(name="KEPT", subjects=["kept"]))
-    await js.publish("kept", b"42")
-    await client.close()
+    async with connected(server.url, "test") as connection:
+        kept = StreamConfig(name="KEPT", subjects=["kept"])
+        await connection.js.add_stream(kept)  # pyright: ignore[reportUnknownMemberType] - untyped options
+        await connection.js.publish("kept", b"42")
     yield server
     await server.stop()
 
@@ -67,11 +66,8 @@ async def _row(server: Postgres) -> int:
 
 
 async def _message(server: NatsServer) -> bytes | None:
-    client = await nats.connect(server.url)
-    try:
-        return (await client.jetstream().get_msg("KEPT", seq=1)).data
-    finally:
-        await client.close()
+    async with connected(server.url, "test") as connection:
+        return (await connection.js.get_msg("KEPT", seq=1)).data
 
 
 async def _ended(pid: int) -> bool:
