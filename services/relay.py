@@ -5,6 +5,7 @@ Batches are atomic and name the stream's last sequence, so that neither a second
 can repeat, lose or interleave anything.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from secrets import token_hex
@@ -17,6 +18,7 @@ from nats.js.errors import NotFoundError
 from psycopg import AsyncConnection
 from pydantic_core import from_json
 
+from services.backoff import Backoff
 from services.cloudevent import CONTENT_TYPE, stored_event_message
 from services.connection import Connection
 from services.health import State
@@ -24,7 +26,7 @@ from services.leadership import leadership
 from services.runtime import Context
 from services.settings import Settings
 from services.store import CHANNEL, event_name
-from services.streams import EVENTS, event_subject, restore
+from services.streams import EVENTS, StreamsDiffer, event_subject, restore
 
 BATCH = 200
 """Events that are published as one; a server takes at most 1,000."""
@@ -36,10 +38,6 @@ WAKE = 1.0
 """Seconds after which the relay looks around although nothing was notified."""
 
 _log = structlog.get_logger(__name__)
-
-
-class StreamAheadError(Exception):
-    """CPOR_EVENTS holds what the store does not: the store was set back, or it is another's."""
 
 
 class Place(NamedTuple):
@@ -66,6 +64,7 @@ class Relay:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._pauses = Backoff(0.1, 5.0)
 
     async def run(self, context: Context) -> None:
         """Copy until told to stop, or until the leadership is lost."""
@@ -74,15 +73,14 @@ class Relay:
             await AsyncConnection.connect(self._settings.database_url, autocommit=True) as store,
         ):
             await store.execute(f"LISTEN {CHANNEL}")
-            await restore(context.nats.js)
             place = await self._find_place(context.nats, store)
             context.report(State.RUNNING, "")
             while not context.stopping.is_set() and not term.lost.is_set():
                 entries = await _read(store, place.position)
                 if entries:
                     place = await self._publish(context.nats, store, place, entries)
-                else:
-                    await _until_notified(store)
+                elif not await _notified(store):
+                    place = await self._look_around(context.nats, store, place)
 
     async def _publish(
         self, nats: Connection, store: AsyncConnection, place: Place, entries: Sequence[LogEntry]
@@ -94,13 +92,28 @@ class Relay:
                 sequence = await publish_batch(nats, batch, place.sequence)
             except (BatchRefusedError, NatsError, TimeoutError) as error:
                 _log.warning("relay_batch_unknown", position=batch[-1].position, error=repr(error))
+                await asyncio.sleep(self._pauses.next())
                 return await self._find_place(nats, store)
             place = Place(sequence, batch[-1].position)
+        self._pauses.reset()
         return place
 
+    async def _look_around(self, nats: Connection, store: AsyncConnection, place: Place) -> Place:
+        """Notice that the stream was deleted or made anew, although nothing is to be published."""
+        try:
+            if (await nats.js.stream_info(EVENTS)).state.last_seq == place.sequence:
+                return place
+        except NotFoundError:
+            _log.warning("relay_stream_missing", stream=EVENTS)
+        return await self._find_place(nats, store)
+
     async def _find_place(self, nats: Connection, store: AsyncConnection) -> Place:
-        """Where the stream ends, checked against the store. Raises StreamAheadError."""
+        """Where the stream ends, checked against the store.
+
+        Raises StreamsDiffer when it ends with an event that the store does not have there.
+        """
         await nats.until_up()
+        await restore(nats.js)
         place = await stream_place(nats)
         if place.position:
             await _require_same(store, nats, place)
@@ -169,9 +182,10 @@ async def _require_same(store: AsyncConnection, nats: Connection, place: Place) 
     )
     row = await rows.fetchone()
     if row is None or row[0] != message["id"]:
-        raise StreamAheadError(
+        raise StreamsDiffer(
             f"CPOR_EVENTS ends with event {message['id']} at position {place.position}, where the"
-            f" store has {row[0] if row else 'nothing'}: the store was set back, or is another one"
+            f" store has {row[0] if row else 'nothing'}: the store was set back, or is another one;"
+            " bring the store back, or delete the stream to fill it again from this store"
         )
 
 
@@ -186,10 +200,11 @@ async def _read(store: AsyncConnection, after: int) -> list[LogEntry]:
     return [LogEntry(*row) for row in await rows.fetchall()]
 
 
-async def _until_notified(store: AsyncConnection) -> None:
-    """Wait until events were appended, or it is time to look around."""
+async def _notified(store: AsyncConnection) -> bool:
+    """Wait until events were appended: yes; or until it is time to look around: no."""
     async for _ in store.notifies(timeout=WAKE, stop_after=1):
-        pass
+        return True
+    return False
 
 
 def service(settings: Settings) -> Relay:

@@ -1,0 +1,168 @@
+"""The relay on real servers: the stream is the store's log, each event once, whatever happens."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from uuid import UUID, uuid5
+
+import psycopg
+import pytest
+import pytest_asyncio
+from nats.js.errors import NotFoundError
+
+from services.claims.application import Claims
+from services.connection import Connection, connected
+from services.relay import BatchRefusedError, LogEntry, Relay, publish_batch, stream_place
+from services.resource import load_catalogue, load_policy
+from services.settings import Settings
+from services.streams import EVENTS, StreamsDiffer, prepare
+from tests.claims.orders import CREATE, NOON, arrival
+from tests.service import running
+from tests.system.checker import Entry, log_of, published
+
+NAMESPACE = UUID("c1a10000-0000-4000-8000-000000000000")
+
+
+@pytest.fixture
+def settings(database_url: str, nats_url: str) -> Settings:
+    """Settings that name the test's servers."""
+    return Settings(database_url=database_url, nats_url=nats_url)
+
+
+@pytest.fixture
+def claims(database_url: str) -> Iterator[Claims]:
+    """What writes the log."""
+    application = Claims(database_url, policy=load_policy(Settings()), catalogue=load_catalogue())
+    yield application
+    application.close()
+
+
+@pytest_asyncio.fixture
+async def nats(nats_url: str) -> AsyncGenerator[Connection]:
+    """A connection to the test's nats-server, its streams made."""
+    await prepare(nats_url)
+    async with connected(nats_url, "test", 10.0) as connection:
+        yield connection
+
+
+def create(claims: Claims, first: int, count: int) -> None:
+    """Append an event for each of so many new claims."""
+    ids = [uuid5(NAMESPACE, str(number)) for number in range(first, first + count)]
+    claims.handle([arrival(claim_id, "create_claim", CREATE) for claim_id in ids])
+
+
+async def until_relayed(nats: Connection, database_url: str) -> list[Entry]:
+    """Wait until the stream has come to the end of the log; the log."""
+    log = await asyncio.to_thread(log_of, database_url)
+    async with asyncio.timeout(20):
+        while await position_in_stream(nats) < log[-1].position:  # noqa: ASYNC110 - of a server
+            await asyncio.sleep(0.02)
+    return log
+
+
+async def position_in_stream(nats: Connection) -> int:
+    """How far the stream is; nowhere while it is missing."""
+    try:
+        return (await stream_place(nats)).position
+    except NotFoundError:
+        return 0
+
+
+def names(log: list[Entry]) -> list[tuple[str, int]]:
+    """What must stand in the stream for a log."""
+    return [(f"{entry.claim_id}-{entry.version}", entry.position) for entry in log]
+
+
+async def test_the_stream_is_the_log(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """What was there before the relay began, and what comes while it runs, in the log's order."""
+    create(claims, 0, 450)
+    async with running(Relay(settings), settings, nats):
+        create(claims, 450, 7)
+        log = await until_relayed(nats, database_url)
+
+        assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(4)
+async def test_a_relay_goes_on_where_the_last_one_ended(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """It reads from the stream itself how far it is."""
+    for part in range(3):
+        create(claims, part * 30, 30)
+        async with running(Relay(settings), settings, nats):
+            log = await until_relayed(nats, database_url)
+
+    assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(5)
+async def test_a_batch_that_was_taken_unnoticed_is_not_repeated(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """The relay died after publishing, before it knew: the stream tells the next one."""
+    create(claims, 0, 10)
+    entries = [LogEntry(*entry) for entry in log_of(database_url)]
+    await publish_batch(nats, entries[:6], 0)
+
+    async with running(Relay(settings), settings, nats):
+        log = await until_relayed(nats, database_url)
+
+    assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(50)
+async def test_two_relays_cannot_interleave(
+    nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """Of two batches after the same message, the server takes one whole and none of the other."""
+    create(claims, 0, 20)
+    entries = [LogEntry(*entry) for entry in log_of(database_url)]
+
+    results = await asyncio.gather(
+        publish_batch(nats, entries, 0), publish_batch(nats, entries, 0), return_exceptions=True
+    )
+
+    assert sorted(map(type, results), key=str) == sorted([int, BatchRefusedError], key=str)
+    assert len(await published(nats)) == 20
+
+
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+async def test_a_deleted_stream_is_made_and_filled_again(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """While nothing happens, the relay notices; the store has everything that the stream had."""
+    create(claims, 0, 30)
+    async with running(Relay(settings), settings, nats):
+        await until_relayed(nats, database_url)
+        await nats.js.delete_stream(EVENTS)
+        log = await until_relayed(nats, database_url)
+
+    assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(49)
+async def test_a_stream_ahead_of_its_store_stops_the_relay(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """A store that was set back is not followed: the position that differs is named."""
+    create(claims, 0, 10)
+    async with running(Relay(settings), settings, nats):
+        log = await until_relayed(nats, database_url)
+    with psycopg.connect(database_url) as store:
+        store.execute(
+            "DELETE FROM cpor.stored_events WHERE notification_id > %s", [log[4].position]
+        )
+
+    with pytest.raises(StreamsDiffer, match=f"position {log[-1].position}"):
+        async with running(Relay(settings), settings, nats):
+            pass
+
+
+def test_events_carry_arrival_times(claims: Claims, database_url: str) -> None:
+    """An event's time is the instant at which its command arrived (R18)."""
+    create(claims, 0, 1)
+
+    assert NOON.isoformat().replace("+00:00", "Z").encode() in log_of(database_url)[0].state
