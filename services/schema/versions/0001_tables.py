@@ -70,41 +70,15 @@ CREATE TABLE cpor.projection_positions (
 CREATE TABLE cpor.claim_board (
     claim_id uuid NOT NULL,
     version integer NOT NULL,
-    name text NOT NULL,
     org text NOT NULL,
-    mpn_id text NOT NULL,
-    customer_name text NOT NULL,
-    customer_domain text NOT NULL,
-    tenant_id uuid NOT NULL,
-    solution_area text NOT NULL,
-    activities text[] NOT NULL,
-    products text[] NOT NULL,
-    subscription_ids text[] NOT NULL,
-    customer_contact uuid NOT NULL,
-    partner_contact uuid NOT NULL,
-    documents jsonb NOT NULL,
     status text NOT NULL,
-    consent text NOT NULL,
-    dispute text NOT NULL,
-    assessment text NOT NULL,
-    assessments jsonb NOT NULL,
     whose_turn text NOT NULL,
-    clock text,
-    clock_opened_at timestamptz,
     due_at timestamptz,
     due_soon_at timestamptz,
     passed boolean NOT NULL,
-    decision_target_at timestamptz,
-    reviewer text,
-    rejection_reasons text[] NOT NULL,
-    action_reasons text[] NOT NULL,
-    supersedes uuid,
-    policy text,
     created_at timestamptz NOT NULL,
-    submitted_at timestamptz,
-    decided_at timestamptz,
     updated_at timestamptz NOT NULL,
-    words tsvector NOT NULL,
+    claim json NOT NULL,
     CONSTRAINT claim_board_pkey PRIMARY KEY (claim_id)
 );
 CREATE INDEX claim_board_due_idx
@@ -114,7 +88,13 @@ CREATE INDEX claim_board_created_idx ON cpor.claim_board (created_at, claim_id);
 CREATE INDEX claim_board_org_idx ON cpor.claim_board (org, updated_at, claim_id);
 CREATE INDEX claim_board_due_soon_idx ON cpor.claim_board (due_soon_at)
     WHERE due_soon_at IS NOT NULL AND NOT passed;
-CREATE INDEX claim_board_words_idx ON cpor.claim_board USING gin (words);
+
+CREATE TABLE cpor.claim_words (
+    claim_id uuid NOT NULL,
+    words tsvector NOT NULL,
+    CONSTRAINT claim_words_pkey PRIMARY KEY (claim_id)
+);
+CREATE INDEX claim_words_words_idx ON cpor.claim_words USING gin (words);
 
 CREATE TABLE cpor.board_counts (
     org text NOT NULL,

@@ -1,0 +1,34 @@
+"""How far each projection has come: its position in the event log, kept in its own transaction."""
+
+from collections.abc import Iterable
+
+from psycopg import AsyncConnection
+
+CHANNEL = "cpor_projected"
+"""Notified, with the position, when the board has come further."""
+
+_BEGIN = b"""
+INSERT INTO cpor.projection_positions (name, position)
+SELECT name, 0 FROM unnest(%s::text[]) AS name ON CONFLICT DO NOTHING
+"""
+_LOCK = b"""
+SELECT name, position FROM cpor.projection_positions WHERE name = ANY(%s) ORDER BY name FOR UPDATE
+"""
+_ADVANCE = b"UPDATE cpor.projection_positions SET position = %s WHERE name = ANY(%s)"
+
+
+async def begin(connection: AsyncConnection, names: Iterable[str]) -> None:
+    """See to it that these projections have a position: 0 where they had none."""
+    await connection.execute(_BEGIN, [list(names)])
+
+
+async def lock(connection: AsyncConnection, names: Iterable[str]) -> dict[str, int]:
+    """Their positions, which nobody else moves until this transaction ends."""
+    rows = await connection.execute(_LOCK, [list(names)])
+    return dict(await rows.fetchall())
+
+
+async def advance(connection: AsyncConnection, names: Iterable[str], position: int) -> None:
+    """Record that they have come to this position, and tell who waits for it."""
+    await connection.execute(_ADVANCE, [position, list(names)])
+    await connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(position)])

@@ -1,0 +1,45 @@
+"""What every projection is to the worker that keeps it and to the rebuild that makes it anew."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from psycopg import AsyncConnection
+
+from domain.claim import ClaimEvent
+
+Record = tuple[Any, ...]
+"""A row of a table, as COPY takes it."""
+
+
+class Projection(Protocol):
+    """A read model in tables of its own."""
+
+    @property
+    def name(self) -> str:
+        """By which its position is kept and a rebuild is asked for."""
+        ...
+
+    @property
+    def copied(self) -> Mapping[str, Sequence[str]]:
+        """The tables that `records` fills, without schema, and their columns."""
+        ...
+
+    def records(self, history: Iterable[ClaimEvent]) -> Iterator[tuple[str, Record]]:
+        """What one claim's whole history comes to: rows, each with the table that it is for."""
+        ...
+
+    async def complete(self, connection: AsyncConnection) -> None:
+        """Fill the tables that follow from those of `copied`, which are filled."""
+        ...
+
+    async def take_in(self, connection: AsyncConnection, facts: Sequence[ClaimEvent]) -> None:
+        """Bring the tables up to date with these events, in the caller's transaction.
+
+        Events come in the log's order. Those that were taken in before change nothing.
+        """
+        ...
+
+
+def table(name: str, *, beside: bool) -> str:
+    """The table of that name, or the one that a rebuild fills beside it."""
+    return f"{name}_beside" if beside else name
