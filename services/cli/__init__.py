@@ -29,7 +29,7 @@ class _Group(Protocol):
 def main() -> None:
     """Run `cpor`: a fault that the user can mend is one sentence, wrong settings exit with 2."""
     try:
-        _application(sys.argv[1:])()
+        _application(sys.argv[1:])(prog_name="cpor")
     except SettingsError as error:
         typer.echo(str(error), err=True)
         sys.exit(_WRONG_SETTINGS)
