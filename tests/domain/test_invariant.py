@@ -22,10 +22,11 @@ from tests.domain.shape import stored
 
 
 class Step(NamedTuple):
-    """What is tried next: after how long, by which reviewer, one of the possible things or any."""
+    """What is tried next: after how long, by which reviewer, something possible or anything."""
 
     choice: int
     sensible: bool
+    """Whether it is possible, and does not end the claim's life before it has begun."""
     reviewer: str
     wait: timedelta
 
@@ -33,41 +34,67 @@ class Step(NamedTuple):
 steps = st.builds(
     Step,
     choice=st.integers(0, 1_000),
-    sensible=st.integers(0, 4).map(bool),
+    sensible=st.sampled_from((True, True, True, True, True, False)),
     reviewer=st.sampled_from(("deniz", "selin")),
-    wait=st.sampled_from(("0", "0.5", "3", "30", "200", "900")).map(
-        lambda hours: timedelta(hours=float(hours))
-    ),
+    wait=st.sampled_from([timedelta(hours=hours) for hours in (0, 1, 3, 30, 200, 900)]),
 )
-lives = st.lists(steps, min_size=1, max_size=30)
+
+
+class Life(NamedTuple):
+    """The commands with which a claim's life begins, and what is tried after them."""
+
+    beginning: str
+    steps: list[Step]
+
+
+REVIEWED = "attach_poe submit_claim start_review"
+lives = st.builds(
+    Life,
+    beginning=st.sampled_from(
+        (
+            "",
+            REVIEWED,
+            f"{REVIEWED} require_action",
+            f"{REVIEWED} approve_claim",
+            f"{REVIEWED} reject_claim open_dispute",
+            f"{REVIEWED} reject_claim open_dispute require_action",
+        )
+    ),
+    steps=st.lists(steps, min_size=8, max_size=30),
+)
 
 
 def chosen(claim: Claim, step: Step) -> str:
     """The command that the step sends to the claim as it is."""
     every = sorted(DECISIONS.keys() - {"create_claim"})
-    possible = sorted(LIFECYCLE[claim.phase].possible | {"pass_deadline"})
-    among = possible if step.sensible else every
+    possible = LIFECYCLE[claim.phase].possible | {"pass_deadline"}
+    among = sorted(possible - {"request_rejection"}) if step.sensible else every
     return among[step.choice % len(among)]
 
 
-def sender(command: str, step: Step, command_id: str) -> Cause:
-    """Somebody who may send it; of the reviewers, the step's."""
+def sender(command: str, reviewer: str, command_id: str) -> Cause:
+    """Somebody who may send it; of the reviewers, this one."""
     cause = SENDER[command]
     if cause.actor.role is Role.REVIEWER:
-        return by_reviewer(step.reviewer, command_id=command_id)
+        return by_reviewer(reviewer, command_id=command_id)
     return cause.model_copy(update={"command_id": command_id})
 
 
-def live(life: list[Step]) -> tuple[Claim, list[DomainEvent]]:
+def live(life: Life) -> tuple[Claim, list[DomainEvent]]:
     """Let a claim live through all that; the claim, with its events collected."""
     claim = create()
     now = CREATED_AT
-    for number, step in enumerate(life):
+    for command in life.beginning.split():
+        reviewer = "deniz" if command == "reject_claim" else "selin"
+        cause = sender(command, reviewer, f"begin-{claim.version}")
+        DECISIONS[command](claim, cause, now)
+        check(claim)
+    for number, step in enumerate(life.steps):
         now += step.wait
         command = chosen(claim, step)
         before = deepcopy(claim)
         try:
-            DECISIONS[command](claim, sender(command, step, f"command-{number}"), now)
+            DECISIONS[command](claim, sender(command, step.reviewer, f"command-{number}"), now)
         except Refusal:
             assert claim == before, f"refusing {command} changed the claim"
         else:
@@ -102,9 +129,9 @@ def recalled(event: DomainEvent) -> ClaimEvent:
 @pytest.mark.rule("R18")
 @pytest.mark.rule("R22")
 @pytest.mark.fault(32)
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @for_all(lives)
-def test_no_order_of_commands_breaks_a_claim(life: list[Step]) -> None:
+def test_no_order_of_commands_breaks_a_claim(life: Life) -> None:
     """One clock at most, versions without gap, time that never runs back, one dispute."""
     claim, events = live(life)
     names = [event.event_name() for event in events]
@@ -122,9 +149,9 @@ def test_no_order_of_commands_breaks_a_claim(life: list[Step]) -> None:
 
 @pytest.mark.rule("R17")
 @pytest.mark.fault(46)
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @for_all(lives)
-def test_history_alone_makes_an_equal_claim(life: list[Step]) -> None:
+def test_history_alone_makes_an_equal_claim(life: Life) -> None:
     """Folding the stored events again gives every part of the claim's state, memory included."""
     claim, events = live(life)
 
@@ -137,9 +164,9 @@ def test_history_alone_makes_an_equal_claim(life: list[Step]) -> None:
     assert again == claim
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @for_all(lives)
-def test_every_accepted_command_is_known_by_its_events(life: list[Step]) -> None:
+def test_every_accepted_command_is_known_by_its_events(life: Life) -> None:
     """The memory of commands covers every event exactly once."""
     claim, events = live(life)
 
