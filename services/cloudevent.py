@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -83,7 +83,7 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
         raise Unreadable("subject is not cpor.commands.<command>.<claim_id>")
     document = load(body)
     attributes = document.value
-    if not isinstance(attributes, dict):
+    if not _is_object(attributes):
         raise Unreadable("body is not a JSON object")
     if attributes.get("specversion") != SPEC_VERSION:
         raise Unreadable("not a CloudEvent: specversion is not 1.0")
@@ -125,8 +125,8 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
     ]
     if errors:
         return BadCommand(envelope, None, Invalid(errors))
-    data = attributes.get("data")
-    command = _validated(COMMANDS[envelope.command], {} if data is None else data, errors)
+    data: object = {} if attributes.get("data") is None else attributes["data"]
+    command = _validated(COMMANDS[envelope.command], data, errors)
     judged = {name: value for name, value in attributes.items() if name != "data"}
     attribute = _validated(_Attributes, judged, errors)
     if attribute is None:
@@ -145,7 +145,7 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
         command=command,
         actor=actor,
         source=attribute.source,
-        content=canonical([envelope.command, actor.role, actor.org, actor.id, data or {}]),
+        content=canonical([envelope.command, actor.role, actor.org, actor.id, data]),
         expected_version=attribute.expectedversion,
         traceparent=attribute.traceparent,
     )
@@ -165,6 +165,10 @@ class _Attributes(BaseModel):
     actororg: Org | None = None
     expectedversion: Annotated[int, Field(ge=0)] | None = None
     traceparent: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

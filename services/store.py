@@ -1,6 +1,6 @@
 """The event store: the `eventsourcing` library, with group commit and batch loading."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -112,7 +112,7 @@ class EventRecorder(PostgresApplicationRecorder):
             return [StoredEvent(**row) for row in rows.fetchall()]
 
     def select_recorded(
-        self, spans: Sequence[tuple[UUID, int, int]]
+        self, spans: Collection[tuple[UUID, int, int]]
     ) -> Mapping[tuple[UUID, int], tuple[Recorded, ...]]:
         """What is recorded between versions of claims, by claim id and first version."""
         found: dict[tuple[UUID, int], list[Recorded]] = {}

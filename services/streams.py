@@ -31,6 +31,9 @@ DEAD_LETTERS: Final = "CPOR_DEAD_LETTERS"
 CLAIMS_CONSUMER: Final = "claims"
 """The durable consumer of the claims service on COMMANDS."""
 
+ACK_WAIT = 3.0
+"""Seconds after which a command comes again that a claims service took and died with."""
+
 _DAY = 24 * 60 * 60.0
 _SHORTEST_WINDOW = 0.1
 """Seconds. The store remembers command ids, so the streams do as briefly as a server allows."""
@@ -96,7 +99,7 @@ _DEFINITIONS: Final = (
             CLAIMS_CONSUMER: {
                 "deliver_policy": DeliverPolicy.ALL,
                 "ack_policy": AckPolicy.EXPLICIT,
-                "ack_wait": 30.0,
+                "ack_wait": ACK_WAIT,
                 "max_deliver": -1,
                 "max_ack_pending": 5000,
                 "replay_policy": ReplayPolicy.INSTANT,

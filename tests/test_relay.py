@@ -92,9 +92,9 @@ async def test_a_relay_goes_on_where_the_last_one_ended(
     for part in range(3):
         create(claims, part * 30, 30)
         async with running(Relay(settings), settings, nats):
-            log = await until_relayed(nats, database_url)
+            await until_relayed(nats, database_url)
 
-    assert await published(nats) == names(log)
+    assert await published(nats) == names(log_of(database_url))
 
 
 @pytest.mark.fault(5)

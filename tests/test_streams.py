@@ -12,7 +12,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType,
 
 from services import streams
 from services.connection import Connection, connect
-from services.streams import StreamsDiffer
+from services.streams import ACK_WAIT, StreamsDiffer
 
 CLAIM = UUID("6f1f6d5c-0d0e-4d55-8a39-27f9a3b1c9e1")
 
@@ -55,7 +55,7 @@ async def test_the_admin_step_makes_what_the_contract_names(
     assert letters.max_age == 90 * 24 * 60 * 60
     claims = (await connection.js.consumer_info("CPOR_COMMANDS", "claims")).config
     assert claims.ack_policy == AckPolicy.EXPLICIT
-    assert claims.ack_wait == 30
+    assert claims.ack_wait == ACK_WAIT
     assert claims.max_deliver == -1
     assert claims.max_ack_pending == 5000
 
@@ -144,7 +144,7 @@ async def test_a_consumer_that_differs_is_repaired(nats_url: str, connection: Co
     done = await streams.prepare(nats_url)
 
     assert done == [
-        "consumer claims of stream CPOR_COMMANDS has ack_wait 5.0, not 30.0: repaired",
+        "consumer claims of stream CPOR_COMMANDS has ack_wait 5.0, not 3.0: repaired",
         "consumer claims of stream CPOR_COMMANDS leaves some subjects out: repaired",
     ]
     assert await streams.verify(connection.js) == []

@@ -87,8 +87,8 @@ class _Batch:
 
     claims: dict[UUID, Claim]
     uploads: set[tuple[str, str, str, str, int]]
-    events: list[DomainEvent] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
+    events: list[DomainEvent] = field(default_factory=list[DomainEvent])
+    contacts: list[Contact] = field(default_factory=list[Contact])
 
 
 class Claims(EventStoreApplication):
@@ -252,11 +252,11 @@ class Claims(EventStoreApplication):
     def _recorded_before(
         self, drafts: Sequence[object]
     ) -> Mapping[tuple[UUID, int], tuple[Recorded, ...]]:
-        spans = [
+        spans = {
             (draft.envelope.claim_id, draft.remembered.first, draft.remembered.last)
             for draft in drafts
             if isinstance(draft, _Repetition)
-        ]
+        }
         return self.recorder.select_recorded(spans) if spans else {}
 
     def _accepted(self, decision: _Decision, positions: Mapping[tuple[UUID, int], int]) -> Outcome:

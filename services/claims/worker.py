@@ -34,6 +34,8 @@ from services.streams import CLAIMS_CONSUMER, COMMANDS, outcome_subject, restore
 
 TRIES = 5
 """How often a command that fails by a defect of ours is tried before it becomes a dead letter."""
+HEARTBEAT = 1.0
+"""Seconds after which a batch that takes long is said to be in progress, well within `ack_wait`."""
 EARLY = timedelta(seconds=10)
 """How far ahead of its instant a timer's command may be to wait for it; beyond, it is refused."""
 _LONGEST_DELAY = 30.0
@@ -100,13 +102,23 @@ class Desk:
         if not work:
             return
         try:
-            answers = await asyncio.to_thread(self._claims.handle, [each.arrival for each in work])
+            answers = await self._decide(work)
         except PersistenceError:
             for each in work:
                 await each.message.nak(_delay(each.message))
             raise
         for each, answer in zip(work, answers, strict=True):
             await self._answer(each, answer)
+
+    async def _decide(self, work: Sequence[_Work]) -> list[Answer]:
+        """Decide in a thread of its own; the server hears that it takes a while when it does."""
+        deciding = asyncio.create_task(
+            asyncio.to_thread(self._claims.handle, [each.arrival for each in work])
+        )
+        while not (await asyncio.wait([deciding], timeout=HEARTBEAT))[0]:
+            for each in work:
+                await each.message.in_progress()
+        return await deciding
 
     async def _read(self, message: Message) -> _Work | None:
         """The command that a message carries; none when it was buried."""

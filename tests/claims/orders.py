@@ -45,7 +45,7 @@ CREATE: dict[str, Any] = {
     "partner_contact": {"name": "Ayşe Demir", "email": "ayse@partner.example"},
 }
 
-TO_APPROVAL = (
+TO_APPROVAL: tuple[tuple[str, dict[str, Any], Actor], ...] = (
     ("create_claim", CREATE, PARTNER),
     ("attach_poe", {"document": DOCUMENT}, PARTNER),
     ("submit_claim", {}, PARTNER),

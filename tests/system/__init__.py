@@ -1,0 +1,1 @@
+"""The whole system on real servers, process by process, under load and kills."""

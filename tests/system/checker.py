@@ -1,0 +1,136 @@
+"""The invariants that hold after every fault."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+from psycopg.sql import SQL, Identifier
+from pydantic_core import from_json
+
+from domain.claim import ClaimEvent
+from projections.board_table import ClaimBoard
+from projections.open_clock import OpenClocks
+from projections.projection import Projection, Record
+from services.connection import Connection
+from services.store import EventMapper, event_name
+from services.streams import EVENTS
+from tests.system.upstream import Upstream
+
+
+class Entry(NamedTuple):
+    """An event in the store's log."""
+
+    position: int
+    claim_id: UUID
+    version: int
+    topic: str
+    state: bytes
+
+    @property
+    def command_id(self) -> str:
+        """The command that caused it."""
+        return str(from_json(self.state)["cause"]["command_id"])
+
+
+def log_of(database_url: str) -> list[Entry]:
+    """The store's log, whole."""
+    with psycopg.connect(database_url) as store:
+        rows = store.execute(
+            "SELECT notification_id, originator_id, originator_version, topic, state"
+            " FROM cpor.stored_events ORDER BY notification_id"
+        ).fetchall()
+    return [Entry(*row) for row in rows]
+
+
+async def check(database_url: str, nats: Connection, upstream: Upstream) -> None:
+    """Everything at once: what was acknowledged, stored, published and shown agrees."""
+    log = log_of(database_url)
+    check_versions(log)
+    check_outcomes(log, upstream)
+    assert await published(nats) == [
+        (f"{entry.claim_id}-{entry.version}", entry.position) for entry in log
+    ]
+    check_read_models(database_url, log)
+    check_deadlines(log)
+
+
+def check_versions(log: list[Entry]) -> None:
+    """Each claim's versions have no gap, in the order of the log; no command acted twice."""
+    by_claim = sorted(log, key=lambda entry: entry.claim_id)
+    for claim_id, entries in groupby(by_claim, key=lambda entry: entry.claim_id):
+        versions = [entry.version for entry in entries]
+        assert versions == list(range(1, len(versions) + 1)), (claim_id, versions)
+    for claim_id, entries in groupby(by_claim, key=lambda entry: entry.claim_id):
+        commands = [command for command, _ in groupby(entries, key=lambda e: e.command_id)]
+        assert len(commands) == len(set(commands)), (claim_id, commands)
+
+
+def check_outcomes(log: list[Entry], upstream: Upstream) -> None:
+    """What was acknowledged is stored, and no command had two outcomes that differ."""
+    stored = {(entry.claim_id, entry.version): entry for entry in log}
+    assert upstream.differing == []
+    for (claim_id, command_id), outcome in upstream.accepted.items():
+        events = outcome["events"]
+        first = outcome["version"] - len(events) + 1
+        entries = [stored[claim_id, first + place] for place in range(len(events))]
+        assert [event_name(entry.topic) for entry in entries] == events
+        assert {entry.command_id for entry in entries} == {command_id}
+        assert entries[-1].position == outcome["position"]
+
+
+async def published(nats: Connection) -> list[tuple[str, int]]:
+    """The id and position of every event in the stream, in order."""
+    info = await nats.js.stream_info(EVENTS)
+    messages: list[tuple[str, int]] = []
+    for sequence in range(info.state.first_seq, info.state.last_seq + 1):
+        message = from_json((await nats.js.get_msg(EVENTS, sequence)).data or b"")
+        messages.append((message["id"], message["sequence"]))
+    return messages
+
+
+def check_read_models(database_url: str, log: list[Entry]) -> None:
+    """Every read model equals a fold of the store."""
+    mapper = EventMapper()
+    histories: dict[UUID, list[ClaimEvent]] = {}
+    for entry in log:
+        fact = mapper.to_domain_event(StoredEvent(*entry[1:]))
+        histories.setdefault(entry.claim_id, []).append(fact)
+    projections: tuple[Projection, ...] = (ClaimBoard(), OpenClocks())
+    with psycopg.connect(database_url) as store:
+        for projection in projections:
+            expected: dict[str, dict[UUID, Record]] = {name: {} for name in projection.copied}
+            for claim_id, history in histories.items():
+                for name, record in projection.records(history):
+                    expected[name][claim_id] = tuple(map(str, record))
+            for name, columns in projection.copied.items():
+                assert _shown(store, name, columns) == expected[name], name
+        counts = store.execute("SELECT sum(claims)::int FROM cpor.board_counts").fetchone()
+    assert counts == (len(histories),)
+
+
+def _shown(store: psycopg.Connection, name: str, columns: Sequence[str]) -> dict[UUID, Record]:
+    """What a table holds, by claim."""
+    shown = [
+        SQL("{}::text").format(Identifier(column))
+        if column in {"claim", "words"}
+        else Identifier(column)
+        for column in columns
+    ]
+    query = SQL("SELECT claim_id, {} FROM {}").format(
+        SQL(", ").join(shown), Identifier("cpor", name)
+    )
+    return {row[0]: tuple(map(str, row[1:])) for row in store.execute(query)}
+
+
+def check_deadlines(log: list[Entry]) -> None:
+    """No clock has passed twice."""
+    passed = Counter(
+        (entry.claim_id, entry.topic, from_json(entry.state)["due_at"])
+        for entry in log
+        if entry.topic.endswith(("overdue", "expired", "elapsed", "window_closed"))
+    )
+    assert not [clock for clock, times in passed.items() if times > 1]

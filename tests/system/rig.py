@@ -1,0 +1,147 @@
+"""The system as it is deployed: real servers, and each service a process that can be killed."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from psycopg import AsyncConnection
+
+from services.connection import Connection, connected
+from services.embedded.datadir import DataDir
+from services.embedded.nats import NatsServer
+from services.embedded.postgres import Postgres
+from services.embedded.process import Child
+from services.health import State, ask_health
+from services.schema import migrate
+from services.settings import CHECKOUT, Settings, child_environment
+from services.streams import COMMANDS, prepare
+from tests.free_port import free_port
+
+BACKSTAGE = ("claims", "relay", "projector", "timer")
+"""The services that have no address."""
+
+_GLANCE = 0.05
+_PATIENCE = 60.0
+
+
+class System:
+    """Real servers and services over one data directory."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str] = BACKSTAGE,
+        clock: Literal["system", "simulated"] = "system",
+    ) -> None:
+        self.names = names
+        self._datadir = DataDir(folder)
+        self.postgres = Postgres(self._datadir)
+        self.nats = NatsServer(self._datadir, free_port(), "always")
+        self.settings = Settings(
+            data_dir=folder,
+            http_port=free_port(),
+            database_url=self.postgres.url,
+            nats_url=self.nats.url,
+            log_level="warning",
+            clock=clock,
+        )
+        self._children: dict[str, Child] = {}
+
+    async def start(self) -> None:
+        """Start the servers, make tables and streams, start the services."""
+        await asyncio.gather(self.postgres.start(), self.nats.start())
+        await asyncio.to_thread(migrate, self.settings.database_url)
+        await prepare(self.nats.url)
+        await asyncio.gather(*(self.start_service(name) for name in self.names))
+
+    async def stop(self) -> None:
+        """Stop everything, the servers last."""
+        await asyncio.gather(*(self.stop_service(name) for name in self._children))
+        await self.nats.stop()
+        await self.postgres.stop()
+
+    async def start_service(self, name: str, instance: str = "") -> None:
+        """Start a service; a second one of the same name is another instance."""
+        self._children[name + instance] = await Child.start(
+            [sys.executable, "-m", "services.cli", "service", name],
+            death_signal=signal.SIGKILL,
+            environment=child_environment(self.settings),
+            folder=CHECKOUT,
+            log=self._datadir.logs / f"{name}{instance}.log",
+        )
+
+    async def stop_service(self, name: str) -> int:
+        """End a service as its supervisor does; its exit code."""
+        await self._children[name].stop((signal.SIGTERM, 15.0))
+        return await self._children[name].wait()
+
+    async def kill(self, name: str) -> None:
+        """Kill -9 a service, `postgres` or `nats`, and start it again at once."""
+        match name:
+            case "postgres":
+                await _kill(self.postgres.pid)
+                await self.postgres.wait()
+                await self.postgres.start()
+            case "nats":
+                await _kill(self.nats.pid)
+                await self.nats.wait()
+                await self.nats.start()
+            case _:
+                await self.kill_for_good(name)
+                await self.start_service(name)
+
+    async def kill_for_good(self, name: str) -> None:
+        """Kill -9 a service."""
+        await _kill(self._children[name].pid)
+        await self._children[name].wait()
+
+    async def until_running(self) -> None:
+        """Wait until every service says that it runs."""
+        async with asyncio.timeout(_PATIENCE), connected(self.nats.url, "rig", _PATIENCE) as nats:
+            while True:
+                answers = await ask_health(nats, [n for n in self.names if n != "web"])
+                if all(answer["state"] == State.RUNNING for answer in answers.values()):
+                    return
+
+    async def until_settled(self) -> None:
+        """Wait until all commands are decided, and all events are published and on the board."""
+        async with (
+            asyncio.timeout(_PATIENCE),
+            connected(self.nats.url, "rig", _PATIENCE) as nats,
+            await AsyncConnection.connect(self.settings.database_url, autocommit=True) as store,
+        ):
+            while not await _settled(nats, store):  # noqa: ASYNC110 - of other processes
+                await asyncio.sleep(_GLANCE)
+
+
+async def _settled(nats: Connection, store: AsyncConnection) -> bool:
+    commands = (await nats.js.stream_info(COMMANDS)).state.messages
+    rows = await store.execute(
+        "SELECT (SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events)"
+        " <= (SELECT coalesce(min(position), 0) FROM cpor.projection_positions)"
+    )
+    return commands == 0 and await rows.fetchone() == (True,)
+
+
+async def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    names: Sequence[str] = BACKSTAGE,
+    clock: Literal["system", "simulated"] = "system",
+) -> AsyncGenerator[System]:
+    """A system for the length of a test."""
+    system = System(folder, names, clock)
+    try:
+        await system.start()
+        yield system
+    finally:
+        await system.stop()
