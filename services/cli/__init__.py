@@ -12,7 +12,13 @@ from services.settings import SettingsError
 COMMANDS = {
     "up": "up",
     "service": "service",
+    "send": "command",
+    "show": "read",
+    "list": "read",
+    "history": "read",
+    "tail": "tail",
     "due": "due",
+    "dead-letters": "dead_letters",
 }
 """Each command's module in this package; `register(app)` there adds it to the application."""
 
