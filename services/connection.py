@@ -20,7 +20,8 @@ PINGS_OUTSTANDING = 2
 """With one more unanswered the connection counts as dead."""
 LONGEST_WAIT = 2.0
 """Seconds between two tries to connect again, at most."""
-CONNECT_TIMEOUT = 2
+CONNECT_TIMEOUT = 10
+"""Seconds; two round trips on the slowest network that is to work."""
 FLUSH_TIMEOUT = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -72,6 +73,9 @@ class Connection(Client):
         try:
             async with asyncio.timeout(patience):
                 await self.connect(**options)
+        except UnreachableError:
+            await self.close()
+            raise
         except TimeoutError as error:
             reason = str(self.last_error or "") or "no server took the connection"
             await self.close()

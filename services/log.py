@@ -10,7 +10,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_LOGIN = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
+_LOGIN = re.compile(r"(://[^:/@\s]*:)[^/,\s]+@")
 _PASSWORD = re.compile(r"(password\s*=\s*)('[^']*'|\S+)", re.IGNORECASE)
 
 

@@ -1,0 +1,104 @@
+"""The connection to NATS: found, lost, found again, refused, on a real nats-server."""
+
+import asyncio
+import sysconfig
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from nats.errors import ConnectionClosedError
+from structlog.testing import capture_logs
+
+from services.connection import Connection, UnreachableError, connect, connected
+from services.embedded.nats import NatsServer
+from tests.free_port import free_port
+
+
+@asynccontextmanager
+async def locked_server(folder: Path) -> AsyncGenerator[int]:
+    """A nats-server that wants a login; its port."""
+    port = free_port()
+    config = folder / "nats.conf"
+    login = "authorization { user: cpor, password: right }"
+    config.write_text(f"host: 127.0.0.1\nport: {port}\n{login}\n")
+    binary = Path(sysconfig.get_path("scripts")) / "nats-server"
+    server = await asyncio.create_subprocess_exec(
+        str(binary), "-c", str(config), stderr=asyncio.subprocess.DEVNULL
+    )
+    yield port
+    server.kill()
+    await server.wait()
+
+
+async def test_without_a_server_patience_ends_in_one_sentence() -> None:
+    """Whoever can't wait for ever is told that nobody answers."""
+    with pytest.raises(UnreachableError, match=r"^NATS doesn't answer: .*[^\n]$"):
+        await connect(f"nats://127.0.0.1:{free_port()}", "test", patience=0.5)
+
+
+async def test_a_refused_login_is_told_at_once(tmp_path: Path) -> None:
+    """Trying again would not help; the sentence holds no password."""
+    async with locked_server(tmp_path) as port:
+        async with connected(f"nats://cpor:right@127.0.0.1:{port}", "test") as connection:
+            assert connection.is_connected
+        with pytest.raises(UnreachableError, match="refuses the login") as refused:
+            await connect(f"nats://cpor:wr0ng@127.0.0.1:{port}", "test")
+
+    assert "wr0ng" not in str(refused.value)
+
+
+@pytest.mark.fault(13)
+async def test_a_lost_connection_is_found_again_and_told_in_a_line_each(
+    nats_server: NatsServer,
+) -> None:
+    """However often it was tried meanwhile, the log has a line for each change."""
+    changes: list[bool] = []
+    with capture_logs() as logs:
+        async with connected(nats_server.url, "test") as connection:
+            lost = asyncio.Event()
+            connection.listeners.add(lost.set)
+            connection.listeners.add(lambda: changes.append(connection.is_connected))
+            await nats_server.stop()
+            await lost.wait()
+            assert not connection.up.is_set()
+            await asyncio.sleep(1.5)
+
+            await nats_server.start()
+            await connection.until_up()
+
+            assert connection.generation == 1
+            await connection.flush()
+            assert changes == [False, True]
+
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == [
+        "nats_error",
+        "nats_connection_lost",
+    ]
+    assert [entry["event"] for entry in logs].count("nats_connected") == 2
+
+
+async def test_nobody_waits_for_a_connection_that_is_closed_for_good(nats_url: str) -> None:
+    """`until_up` ends, and says why."""
+    connection = await connect(nats_url, "test")
+    await connection.close()
+
+    assert connection.closed.is_set()
+    with pytest.raises(ConnectionClosedError):
+        await connection.until_up()
+
+
+async def test_a_connection_waits_for_its_server(nats_server: NatsServer) -> None:
+    """Without patience given it takes as long as it takes."""
+    await nats_server.stop()
+    connection = Connection()
+    opening = asyncio.create_task(connection.open(nats_server.url, "test"))
+    await asyncio.sleep(1)
+    assert not opening.done()
+
+    await nats_server.start()
+
+    async with asyncio.timeout(10):
+        await opening
+    assert connection.is_connected
+    await connection.close()
