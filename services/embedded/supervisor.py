@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import typer
 
+from services import log
 from services.embedded.address import resolved
 from services.embedded.datadir import DataDir, Fence, fenced
 from services.embedded.nats import NatsServer, require_free
@@ -43,6 +44,7 @@ def up(
     Raises StartRefused and SettingsError when something is wrong that whoever started it can mend;
     nothing runs any more then.
     """
+    log.configure(settings.log_level)
     supervisor = Supervisor(settings, services)
     asyncio.run(_until_told(supervisor.run(when_ready), follow_parent=follow_parent))
 

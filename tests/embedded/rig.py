@@ -4,9 +4,14 @@
 """
 
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from services.embedded import supervisor
+from services.embedded.process import survivors
 from services.embedded.unit import Service
 from services.refused import StartRefused
 from services.settings import Settings, child_environment
@@ -24,6 +29,18 @@ def stand_ins(folder: Path, its: Settings) -> list[Service]:
     """Small real programs in place of the services."""
     command = (*(sys.executable, str(_STAND_IN), str(folder)), str(its.http_port))
     return [Service(name, child_environment(its), (*command, str(its.nats_port))) for name in NAMES]
+
+
+def processes(folder: Path) -> list[psutil.Process]:
+    """The running processes whose command names something in a folder."""
+    return survivors(lambda process: any(str(folder) in word for word in process.cmdline()))
+
+
+def kill(victims: Iterable[psutil.Process]) -> None:
+    """Kill -9 all of them, as at once as it gets."""
+    for each in victims:
+        with suppress(psutil.NoSuchProcess):  # it died with another one
+            each.kill()
 
 
 def main() -> None:

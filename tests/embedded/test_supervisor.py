@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from services.connection import connected
-from services.embedded.process import holds, runs
+from services.embedded.process import holds
 from services.embedded.supervisor import Supervisor
 from services.refused import StartRefused
 from services.settings import CHECKOUT, Settings
@@ -81,18 +81,6 @@ async def run(tmp_path: Path, settings: Settings) -> AsyncGenerator[Run]:
     await run.stop()
 
 
-def _of(folder: Path) -> list[psutil.Process]:
-    """The processes whose command names something in a folder."""
-
-    def inside(process: psutil.Process) -> bool:
-        try:
-            return runs(process) and any(str(folder) in word for word in process.cmdline())
-        except psutil.Error:
-            return False
-
-    return [process for process in psutil.process_iter() if inside(process)]
-
-
 class TestRun:
     """A run in this process."""
 
@@ -115,7 +103,7 @@ class TestRun:
 
         ends = sorted((tmp_path / "ends").read_text().splitlines())
         assert ends == ["claims with nats-server", "web with nats-server"]
-        assert _of(tmp_path) == []
+        assert rig.processes(tmp_path) == []
 
     async def test_a_service_that_crashed_is_started_again(self, run: Run) -> None:
         """The supervisor says so in one line, and the others go on."""
@@ -130,7 +118,7 @@ class TestRun:
     @pytest.mark.fault(8)
     async def test_nats_server_is_started_again_with_its_streams(self, run: Run) -> None:
         """A broker that was killed comes back, and the admin step has run."""
-        [broker] = [each for each in _of(run.folder) if each.name() == "nats-server"]
+        [broker] = [each for each in rig.processes(run.folder) if each.name() == "nats-server"]
 
         broker.kill()
         await run.until_said("nats-server ended (SIGKILL); starting it again.")
@@ -183,7 +171,7 @@ class TestRefusal:
             f"Port {settings.http_port} of 127.0.0.1 is not free (Address already in use): stop "
             "what uses it, or set CPOR_HTTP_PORT to another port."
         )
-        assert _of(tmp_path / "data") == []
+        assert rig.processes(tmp_path / "data") == []
 
     async def test_nats_port_in_use_stops_postgresql_again(
         self, tmp_path: Path, settings: Settings
@@ -195,7 +183,7 @@ class TestRefusal:
         ):
             await Run(tmp_path, settings).start()
 
-        assert _of(tmp_path / "data") == []
+        assert rig.processes(tmp_path / "data") == []
 
     async def test_database_that_is_too_new_is_one_sentence(
         self, tmp_path: Path, settings: Settings
@@ -269,7 +257,7 @@ class TestProgram:
         send(process)
 
         assert await process.wait() == 0
-        assert _of(tmp_path) == []
+        assert rig.processes(tmp_path) == []
 
     @pytest.mark.parametrize(
         "send",
@@ -291,7 +279,7 @@ class TestProgram:
         send(process)
 
         await process.wait()
-        assert await holds(lambda: _of(tmp_path) == [], _TIMEOUT)
+        assert await holds(lambda: rig.processes(tmp_path) == [], _TIMEOUT)
 
     async def test_the_next_run_goes_on_after_the_parent_was_killed(
         self, command: tuple[str, ...], tmp_path: Path
@@ -305,22 +293,21 @@ class TestProgram:
         again.terminate()
 
         assert await again.wait() == 0
-        assert _of(tmp_path) == []
+        assert rig.processes(tmp_path) == []
 
     async def test_the_next_run_goes_on_after_everything_was_killed(
         self, command: tuple[str, ...], tmp_path: Path
     ) -> None:
         """A kill -9 of all processes at once leaves nothing that the next start trips over."""
         process = await _ready(command)
-        for each in _of(tmp_path):
-            each.kill()
+        rig.kill(rig.processes(tmp_path))
         await process.wait()
 
         again = await _ready(command)
         again.terminate()
 
         assert await again.wait() == 0
-        assert _of(tmp_path) == []
+        assert rig.processes(tmp_path) == []
 
     async def test_a_signal_while_starting_leaves_nothing(
         self, command: tuple[str, ...], tmp_path: Path
@@ -333,7 +320,7 @@ class TestProgram:
         process.terminate()
 
         await process.wait()
-        assert _of(tmp_path) == []
+        assert rig.processes(tmp_path) == []
 
 
 async def _started(command: tuple[str, ...]) -> Process:
