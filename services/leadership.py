@@ -58,9 +58,10 @@ async def leadership(
 ) -> AsyncGenerator[Term]:
     """Wait until this is the active instance of `name`, and be it for the length of the block.
 
-    Tells `report` when it stands by and when it leads. When the lock is lost the block is
-    cancelled, after a moment to end by itself, and LeadershipLostError raised instead. Raises
-    `psycopg.OperationalError` when the database is out of reach.
+    Tells `report` that it stands by, and when it leads that it is starting: that it runs is for
+    the work to say. When the lock is lost the block is cancelled, after a moment to end by itself,
+    and LeadershipLostError raised instead. Raises `psycopg.OperationalError` when the database is
+    out of reach.
     """
     options = " ".join(f"-c {setting}={value}" for setting, value in _SERVER.items())
     connection = await AsyncConnection.connect(
@@ -102,7 +103,7 @@ async def _lead(connection: AsyncConnection, name: str, tell: Report) -> None:
         tell(State.STANDBY, "another instance is active")
         await connection.execute("SELECT pg_advisory_lock(%s)", [key])
     _log.info("leading", service=name)
-    tell(State.RUNNING, "")
+    tell(State.STARTING, "")
 
 
 async def _watch(

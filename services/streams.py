@@ -231,7 +231,10 @@ async def _changing(findings: list[Finding]) -> AsyncGenerator[None]:
 
 
 def _repaired(findings: list[Finding]) -> list[str]:
-    return [f"{finding}: repaired" for finding in findings]
+    return [
+        f"{finding.where} created" if finding.problem == _MISSING else f"{finding}: repaired"
+        for finding in findings
+    ]
 
 
 async def _check_stream(

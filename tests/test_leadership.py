@@ -59,16 +59,16 @@ async def cut(database_url: str, name: str = "relay") -> int:
 async def test_the_second_stands_by_until_the_first_leaves(database_url: str) -> None:
     """Of two instances one leads; the other takes over when it ends."""
     first = Instance(database_url)
-    await first.until(State.RUNNING)
+    await first.until(State.STARTING)
     second = Instance(database_url)
     await second.until(State.STANDBY)
 
     first.leave.set()
     await first.task
-    await second.until(State.RUNNING)
+    await second.until(State.STARTING)
 
-    assert first.states == [State.RUNNING]
-    assert second.states == [State.STANDBY, State.RUNNING]
+    assert first.states == [State.STARTING]
+    assert second.states == [State.STANDBY, State.STARTING]
     await second.stop()
 
 
@@ -78,13 +78,13 @@ async def test_a_broken_connection_ends_the_term_and_the_standby_takes_over(
 ) -> None:
     """The work is told, then cancelled, and the lock goes to the other instance at once."""
     first = Instance(database_url)
-    await first.until(State.RUNNING)
+    await first.until(State.STARTING)
     second = Instance(database_url)
     await second.until(State.STANDBY)
 
     assert await cut(database_url) == 1
 
-    await second.until(State.RUNNING)
+    await second.until(State.STARTING)
     with pytest.raises(LeadershipLostError, match="lock of relay"):
         await first.task
     assert first.term

@@ -31,7 +31,13 @@ async def test_the_admin_step_makes_what_the_contract_names(
     """On an empty server it makes all four streams and the consumer of the claims service."""
     done = await streams.prepare(nats_url)
 
-    assert len(done) == 5
+    assert done == [
+        "stream CPOR_COMMANDS created",
+        "consumer claims of stream CPOR_COMMANDS created",
+        "stream CPOR_EVENTS created",
+        "stream CPOR_OUTCOMES created",
+        "stream CPOR_DEAD_LETTERS created",
+    ]
     assert await streams.verify(connection.js) == []
     commands = (await connection.js.stream_info("CPOR_COMMANDS")).config
     assert commands.subjects == ["cpor.commands.*.*"]
