@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 
 from services.connection import Connection, connected
 from services.embedded.datadir import DataDir
-from services.embedded.nats import NatsServer
+from services.embedded.nats import NatsServer, Sync
 from services.embedded.postgres import Postgres
 from services.embedded.process import Child
 from services.health import State, ask_health
@@ -37,11 +37,12 @@ class System:
         folder: Path,
         names: Sequence[str] = BACKSTAGE,
         clock: Literal["system", "simulated"] = "system",
+        sync: Sync = "always",
     ) -> None:
         self.names = names
         self._datadir = DataDir(folder)
         self.postgres = Postgres(self._datadir)
-        self.nats = NatsServer(self._datadir, free_port(), "always")
+        self.nats = NatsServer(self._datadir, free_port(), sync)
         self.settings = Settings(
             data_dir=folder,
             http_port=free_port(),
@@ -64,6 +65,11 @@ class System:
         await asyncio.gather(*(self.stop_service(name) for name in self._children))
         await self.nats.stop()
         await self.postgres.stop()
+
+    def pids(self) -> dict[str, int]:
+        """The process id of every server and service."""
+        services = {name: child.pid for name, child in self._children.items()}
+        return {"postgres": self.postgres.pid, "nats": self.nats.pid, **services}
 
     async def start_service(self, name: str, instance: str = "") -> None:
         """Start a service; a second one of the same name is another instance."""
@@ -137,9 +143,10 @@ async def running(
     folder: Path,
     names: Sequence[str] = BACKSTAGE,
     clock: Literal["system", "simulated"] = "system",
+    sync: Sync = "always",
 ) -> AsyncGenerator[System]:
     """A system for the length of a test."""
-    system = System(folder, names, clock)
+    system = System(folder, names, clock, sync)
     try:
         await system.start()
         yield system
