@@ -6,7 +6,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from signal import SIGINT, SIGKILL, SIGTERM
+from signal import SIGINT, SIGTERM
 
 import httpx
 import psutil
@@ -76,12 +76,9 @@ async def test_runs_until_it_is_told_to_stop(settings: Settings, told: int) -> N
 async def test_goes_on_after_a_kill(settings: Settings, *, whole: bool) -> None:
     """A kill -9 of everything, or of the parent alone, is nothing to the next start."""
     async with _up(settings) as process:
-        victims = (
-            [*_services(settings).values(), *rig.processes(settings.data_dir)] if whole else []
-        )
-        process.send_signal(SIGKILL)
-        for each in victims:
-            each.kill()
+        rig.kill([psutil.Process(process.pid)])
+        if whole:
+            rig.kill([*_services(settings).values(), *rig.processes(settings.data_dir)])
         await process.wait()
 
     async with _up(settings) as process:
