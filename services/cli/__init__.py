@@ -12,6 +12,8 @@ from services.settings import SettingsError
 COMMANDS = {
     "up": "up",
     "service": "service",
+    "admin": "admin",
+    "health": "health",
     "send": "command",
     "show": "read",
     "list": "read",
