@@ -29,6 +29,7 @@ class NotNext(ValueError):  # noqa: N818 - named by what is wrong with the event
             f"claim {fact.originator_id}: version {fact.originator_version} ({fact.event_name()}) "
             f"follows version {version}"
         )
+        self.fact = fact
 
 
 @dataclass(slots=True)

@@ -72,9 +72,8 @@ class ClaimBoard:
                 SQL("{0} = excluded.{0}").format(Identifier(column)) for column in _TYPES
             ),
         }
-        self._load, self._save, self._save_words, self._save_counts, self._count = (
-            SQL(statement).format(**names).as_bytes()
-            for statement in (_LOAD, _SAVE, _SAVE_WORDS, _SAVE_COUNTS, _COUNT)
+        self._load, self._save, self._count = (
+            SQL(statement).format(**names).as_bytes() for statement in (_LOAD, _SAVE, _COUNT)
         )
         self.copied: Mapping[str, Sequence[str]] = {
             BOARD: (*_TYPES, "claim"),
@@ -135,13 +134,11 @@ class ClaimBoard:
         moved: Mapping[_Counted, int],
     ) -> None:
         claims = b",".join(map(_CODEC.dump_json, rows)).decode()
-        await connection.execute(self._save, [f"[{claims}]"])
-        if reworded:
-            entries = [(str(row.claim_id), list(tokens(row))) for row in reworded]
-            await connection.execute(self._save_words, [to_json(entries).decode()])
+        entries = [(str(row.claim_id), list(tokens(row))) for row in reworded]
         counts = [(*counted, change) for counted, change in sorted(moved.items()) if change]
-        if counts:
-            await connection.execute(self._save_counts, [to_json(counts).decode()])
+        await connection.execute(
+            self._save, [f"[{claims}]", to_json(entries).decode(), to_json(counts).decode()]
+        )
 
 
 def decoded(claim: str) -> ClaimRow:
@@ -170,18 +167,17 @@ def _lexeme(token: str) -> str:
 
 _LOAD: Final = "SELECT claim::text FROM {board} WHERE claim_id = ANY(%s::uuid[])"
 _SAVE: Final = """
-INSERT INTO {board} AS b ({columns}, claim)
-SELECT r.*, claim
-FROM json_array_elements(%s::json) AS claim, json_to_record(claim) AS r({types})
-ON CONFLICT (claim_id) DO UPDATE SET {changes}, claim = excluded.claim
-"""
-_SAVE_WORDS: Final = """
-INSERT INTO {words} (claim_id, words)
-SELECT (entry->>0)::uuid, array_to_tsvector(ARRAY(SELECT json_array_elements_text(entry->1)))
-FROM json_array_elements(%s::json) AS entry
-ON CONFLICT (claim_id) DO UPDATE SET words = excluded.words
-"""
-_SAVE_COUNTS: Final = """
+WITH saved AS (
+    INSERT INTO {board} ({columns}, claim)
+    SELECT r.*, claim
+    FROM json_array_elements(%s::json) AS claim, json_to_record(claim) AS r({types})
+    ON CONFLICT (claim_id) DO UPDATE SET {changes}, claim = excluded.claim
+), worded AS (
+    INSERT INTO {words} (claim_id, words)
+    SELECT (entry->>0)::uuid, array_to_tsvector(ARRAY(SELECT json_array_elements_text(entry->1)))
+    FROM json_array_elements(%s::json) AS entry
+    ON CONFLICT (claim_id) DO UPDATE SET words = excluded.words
+)
 INSERT INTO {counts} AS c (org, status, whose_turn, missed, claims)
 SELECT entry->>0, entry->>1, entry->>2, (entry->>3)::boolean, (entry->>4)::bigint
 FROM json_array_elements(%s::json) AS entry

@@ -82,9 +82,7 @@ class OpenClocks:
 
     def __init__(self, *, beside: bool = False) -> None:
         name = Identifier("cpor", table(TABLE, beside=beside))
-        self._open, self._close, self._mark = (
-            SQL(statement).format(table=name).as_bytes() for statement in (_OPEN, _CLOSE, _MARK)
-        )
+        self._save = SQL(_SAVE).format(table=name).as_bytes()
         self.copied: Mapping[str, Sequence[str]] = {
             TABLE: ("claim_id", "clock", "opened_at", "due_at", "passed")
         }
@@ -133,16 +131,14 @@ class OpenClocks:
                     passed.add(claim_id)
                 case Change.NONE:
                     pass
-        if opened:
+        if opened or closed or passed:
             entries = [
                 (str(claim_id), clock.clock, clock.opened_at, clock.due_at, has_passed)
                 for claim_id, (clock, has_passed) in opened.items()
             ]
-            await connection.execute(self._open, [to_json(entries).decode()])
-        if closed:
-            await connection.execute(self._close, [list(closed)])
-        if passed:
-            await connection.execute(self._mark, [list(passed)])
+            await connection.execute(
+                self._save, [list(closed), list(passed), to_json(entries).decode()]
+            )
 
 
 async def due_clocks(
@@ -168,7 +164,12 @@ async def next_due_at(
     return row[0] if row else None
 
 
-_OPEN: Final = """
+_SAVE: Final = """
+WITH closed AS (
+    DELETE FROM {table} WHERE claim_id = ANY(%s)
+), passed AS (
+    UPDATE {table} SET passed = true WHERE claim_id = ANY(%s)
+)
 INSERT INTO {table} (claim_id, clock, opened_at, due_at, passed)
 SELECT (entry->>0)::uuid, entry->>1, (entry->>2)::timestamptz, (entry->>3)::timestamptz,
     (entry->>4)::boolean
@@ -176,8 +177,6 @@ FROM json_array_elements(%s::json) AS entry
 ON CONFLICT (claim_id) DO UPDATE SET clock = excluded.clock, opened_at = excluded.opened_at,
     due_at = excluded.due_at, passed = excluded.passed
 """
-_CLOSE: Final = "DELETE FROM {table} WHERE claim_id = ANY(%s)"
-_MARK: Final = "UPDATE {table} SET passed = true WHERE claim_id = ANY(%s)"
 _DUE: Final = """
 SELECT claim_id, clock, opened_at, due_at FROM cpor.open_clocks
 WHERE NOT passed AND due_at <= %s ORDER BY due_at, claim_id LIMIT %s

@@ -14,7 +14,12 @@ SELECT name, 0 FROM unnest(%s::text[]) AS name ON CONFLICT DO NOTHING
 _LOCK = b"""
 SELECT name, position FROM cpor.projection_positions WHERE name = ANY(%s) ORDER BY name FOR UPDATE
 """
-_ADVANCE = b"UPDATE cpor.projection_positions SET position = %s WHERE name = ANY(%s)"
+_ADVANCE = b"""
+WITH advanced AS (
+    UPDATE cpor.projection_positions SET position = %(position)s WHERE name = ANY(%(names)s)
+)
+SELECT pg_notify(%(channel)s, %(position)s::text)
+"""
 
 
 async def begin(connection: AsyncConnection, names: Iterable[str]) -> None:
@@ -30,5 +35,5 @@ async def lock(connection: AsyncConnection, names: Iterable[str]) -> dict[str, i
 
 async def advance(connection: AsyncConnection, names: Iterable[str], position: int) -> None:
     """Record that they have come to this position, and tell who waits for it."""
-    await connection.execute(_ADVANCE, [position, list(names)])
-    await connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(position)])
+    told = {"position": position, "names": list(names), "channel": CHANNEL}
+    await connection.execute(_ADVANCE, told)

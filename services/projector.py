@@ -1,0 +1,168 @@
+"""The projector: keeps all projections up to date with CPOR_EVENTS, a batch at a time.
+
+A batch is one transaction of rows and positions together, so that every event has exactly one
+effect however often it comes. What can't be taken in stops the projector where it is: nothing is
+skipped.
+"""
+
+import gc
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.errors import UndefinedTable
+from pydantic_core import from_json
+
+from domain.claim import ClaimEvent
+from projections import position
+from projections.board import NotNext
+from projections.board_table import ClaimBoard
+from projections.open_clock import OpenClocks
+from projections.projection import Projection
+from services.cloudevent import read_event
+from services.connection import Connection
+from services.health import State
+from services.inbox import From, PullInbox
+from services.leadership import leadership
+from services.message import Message
+from services.runtime import Context
+from services.settings import Settings
+from services.streams import EVENTS
+
+BATCH = 1000
+"""Events that are taken in by one transaction, at most."""
+_COLLECT_AFTER = 50_000
+"""Objects made, and not yet freed, before the garbage collector looks at them."""
+
+
+class ProjectionStopped(Exception):  # noqa: N818 - named by what is wrong, as the sentence it holds
+    """The projections can't go on; the text says where and why."""
+
+
+class Placed(NamedTuple):
+    """An event and its position in the log."""
+
+    position: int
+    fact: ClaimEvent
+
+
+class Projector:
+    """Keeps the projections, as the only active one of its kind."""
+
+    name = "projector"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._projections: Sequence[Projection] = (ClaimBoard(), OpenClocks())
+        self._names = [projection.name for projection in self._projections]
+
+    async def run(self, context: Context) -> None:
+        """Take events in until told to stop.
+
+        Raises ProjectionStopped where an event is missing or unknown, or a table is gone.
+        """
+        async with (
+            leadership(self._settings.database_url, self.name, context.report),
+            await AsyncConnection.connect(self._settings.database_url, autocommit=True) as store,
+        ):
+            # What a crash of the server takes back, rows and positions alike, comes again.
+            await store.execute("SET synchronous_commit = off")
+            await position.begin(store, self._names)
+            start = await first_after(context.nats, await self._place(store))
+            binding = From(EVENTS, self.name, start)
+            async with PullInbox(
+                context.nats, binding, stopping=context.stopping, report=context.report
+            ) as inbox:
+                context.report(State.RUNNING, "")
+                while messages := await inbox.take(BATCH):
+                    await self._take_in_messages(store, messages)
+
+    async def take_in(self, store: AsyncConnection, batch: Sequence[Placed]) -> None:
+        """Bring every projection to the last of these events, in one transaction.
+
+        Raises NotNext, changing nothing, when one of them is not the next of its claim.
+        """
+        async with store.pipeline(), store.transaction():
+            positions = await position.lock(store, self._names)
+            last = batch[-1].position
+            for projection in self._projections:
+                seen = positions[projection.name]
+                fresh = [fact for place, fact in batch if place > seen]
+                if fresh:
+                    await projection.take_in(store, fresh)
+            behind = [name for name in self._names if positions[name] < last]
+            if behind:
+                await position.advance(store, behind, last)
+
+    async def _take_in_messages(self, store: AsyncConnection, messages: Sequence[Message]) -> None:
+        batch: list[Placed] = []
+        unreadable: ProjectionStopped | None = None
+        for message in messages:
+            try:
+                placed = Placed(*read_event(message.data))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                unreadable = ProjectionStopped(
+                    f"stopped at message {message.stream_sequence} of {message.stream}, which"
+                    f" can't be read: {error}"
+                )
+                unreadable.__cause__ = error
+                break
+            if not batch or placed.position > batch[-1].position:  # else it is a repetition
+                batch.append(placed)
+        if batch:
+            await self._take_in_or_stop(store, batch)
+        if unreadable:
+            raise unreadable
+
+    async def _take_in_or_stop(self, store: AsyncConnection, batch: Sequence[Placed]) -> None:
+        try:
+            await self.take_in(store, batch)
+        except NotNext as error:
+            before = [placed.fact for placed in batch].index(error.fact)
+            if before:
+                await self.take_in(store, batch[:before])
+            raise ProjectionStopped(
+                f"stopped at position {batch[before].position}: {error}"
+            ) from error
+        except UndefinedTable as error:
+            raise ProjectionStopped(
+                f"stopped before position {batch[0].position}: {error.diag.message_primary};"
+                " `cpor rebuild` makes a projection's tables anew"
+            ) from error
+
+    async def _place(self, store: AsyncConnection) -> int:
+        async with store.transaction():
+            return min((await position.lock(store, self._names)).values())
+
+
+async def first_after(nats: Connection, place: int) -> int:
+    """The sequence of the stream's first message that carries a position after this one.
+
+    The one after its last message when there is none, as in a stream that is being filled anew.
+    """
+    await nats.until_up()
+    state = (await nats.js.stream_info(EVENTS)).state
+    first, end = max(state.first_seq, 1), state.last_seq + 1
+    if not state.messages or await _carried(nats, state.last_seq) <= place:
+        return end
+    while first < end:
+        middle = (first + end) // 2
+        if await _carried(nats, middle) <= place:
+            first = middle + 1
+        else:
+            end = middle
+    return first
+
+
+async def _carried(nats: Connection, sequence: int) -> int:
+    """The position that a message carries, or the next one where it was deleted."""
+    message = await nats.js.get_msg(EVENTS, sequence, subject=">", next=True)
+    return int(from_json(message.data or b"{}")["sequence"])
+
+
+def service(settings: Settings) -> Projector:
+    """The projector, as the service runner takes it."""
+    # Events are many small objects without cycles. Collecting them doubles the cost of reading one.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    return Projector(settings)
