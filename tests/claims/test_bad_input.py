@@ -1,0 +1,210 @@
+"""What upstream systems may send by mistake or malice: each gets its answer, and the next works."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from nats.aio.msg import Msg
+
+from services.claims import service
+from services.connection import Connection, connected
+from services.settings import Settings
+from services.streams import prepare
+from tests.claims.orders import CREATE, PARTNER, REVIEWER, TIMER, body, upload
+from tests.service import running
+
+CLAIM = UUID("c1a10000-0000-4000-8000-00000000000a")
+SUBJECT = f"cpor.commands.create_claim.{CLAIM}"
+
+
+class Answers:
+    """Outcomes and dead letters, as they come."""
+
+    def __init__(self, nats: Connection) -> None:
+        self._nats = nats
+        self._messages: asyncio.Queue[Msg] = asyncio.Queue()
+
+    async def listen(self) -> None:
+        """Hear both."""
+        await self._nats.listen("cpor.outcomes.>", self._messages.put)
+        await self._nats.listen("cpor.dead_letters.>", self._messages.put)
+        await self._nats.flush()
+
+    async def after(self, subject: str, payload: bytes) -> Msg:
+        """The first answer after sending this."""
+        await self._nats.publish(subject, payload)
+        async with asyncio.timeout(20):
+            return await self._messages.get()
+
+
+@pytest_asyncio.fixture
+async def answers(database_url: str, nats_url: str) -> AsyncGenerator[Answers]:
+    """The claims service at work, and its answers."""
+    upload(database_url)
+    settings = Settings(database_url=database_url, nats_url=nats_url)
+    await prepare(nats_url)
+    async with connected(nats_url, "test", 10.0) as nats:
+        answers = Answers(nats)
+        await answers.listen()
+        async with running(service(settings), settings, nats):
+            yield answers
+
+
+def envelope(**attributes: object) -> dict[str, Any]:
+    """A good create command's envelope, but for these attributes; None removes one."""
+    good: dict[str, Any] = json.loads(body(CLAIM, "create_claim", CREATE))
+    good |= attributes
+    return {name: value for name, value in good.items() if value is not None}
+
+
+def text(**attributes: object) -> bytes:
+    """The same, as it is sent."""
+    return json.dumps(envelope(**attributes)).encode()
+
+
+DEAD: dict[str, tuple[str, bytes]] = {
+    "no JSON": (SUBJECT, b"create it, please"),
+    "empty": (SUBJECT, b""),
+    "no UTF-8": (SUBJECT, text().replace(b"Teams", b"\xff\xfe")),
+    "a byte order mark": (SUBJECT, b"\xef\xbb\xbf" + text()),
+    "a list": (SUBJECT, b"[]"),
+    "no CloudEvent": (SUBJECT, text(specversion=None)),
+    "another CloudEvents version": (SUBJECT, text(specversion="0.3")),
+    "no known command": (f"cpor.commands.burn_claim.{CLAIM}", text(type="cpor.command.burn_claim")),
+    "another command than the subject's": (SUBJECT, text(type="cpor.command.edit_claim")),
+    "no type": (SUBJECT, text(type=None)),
+    "a command id with dots": (SUBJECT, text(id="a.b")),
+    "a command id with a wildcard": (SUBJECT, text(id="*")),
+    "a command id with spaces": (SUBJECT, text(id="a b\r\n")),
+    "no command id": (SUBJECT, text(id=None)),
+    "a numeric command id": (SUBJECT, text(id=7)),
+    "another claim than the subject's": (SUBJECT, text(subject=str(UUID(int=7)))),
+    "a claim id that is no UUID": (
+        "cpor.commands.create_claim.claim-7",
+        text(subject="claim-7"),
+    ),
+    "an id named twice": (SUBJECT, text().replace(b'"id":', b'"id":"x","id":', 1)),
+    "nested 200,000 deep": (SUBJECT, b'{"a":' * 200_000),
+    "larger than 256 KiB, and unreadable": (SUBJECT, b"x" * (256 * 1024 + 1)),
+}
+
+CREATE_WITH_NAN = json.dumps(envelope()).replace('"mpn_id": "4567890"', '"mpn_id": NaN')
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "a missing field": (text(data={k: v for k, v in CREATE.items() if k != "name"}), "/name"),
+    "a misspelt field": (text(data={**CREATE, "nmae": "x"}), "/nmae"),
+    "an unknown nested field": (
+        text(data={**CREATE, "partner_contact": {"name": "A", "email": "a@b.example", "x": 1}}),
+        "/partner_contact/x",
+    ),
+    "a wrong type": (text(data={**CREATE, "name": 7}), "/name"),
+    "a number as text": (text(data={**CREATE, "mpn_id": 4567890}), "/mpn_id"),
+    "data that is no object": (text(data=[1, 2]), ""),
+    "NaN": (CREATE_WITH_NAN.encode(), "/mpn_id"),
+    "1e999": (CREATE_WITH_NAN.replace("NaN", "1e999").encode(), "/mpn_id"),
+    "a number of 100,000 digits": (
+        CREATE_WITH_NAN.replace("NaN", "9" * 100_000).encode(),
+        "/mpn_id",
+    ),
+    "a key named twice": (
+        text().replace(b'"mpn_id":', b'"mpn_id":"1","mpn_id":'),
+        "/mpn_id",
+    ),
+    "NUL": (text(data={**CREATE, "name": "a\0b"}), "/name"),
+    "a lone surrogate": (text(data={**CREATE, "name": "\ud800"}), "/name"),
+    "a naive time": (text(time="2021-05-17T12:00:00"), "/time"),
+    "a time that is a number": (text(time="1621252800"), "/time"),
+    "no source": (text(source=None), "/source"),
+    "no actor": (text(actorid=None), "/actorid"),
+    "an unknown role": (text(actorrole="king"), "/actorrole"),
+    "a partner without an organisation": (text(actororg=None), "/actororg"),
+    "an expected version that is text": (text(expectedversion="1"), "/expectedversion"),
+    "another schema": (text(dataschema="/schemas/create_claim/2"), "/dataschema"),
+    "a product that is none": (text(data={**CREATE, "products": ["abacus"]}), "/products/0"),
+}
+
+
+@pytest.mark.fault(37)
+@pytest.mark.fault(41)
+async def test_what_nobody_can_be_answered_for_becomes_a_dead_letter_at_once(
+    answers: Answers,
+) -> None:
+    """The payload is kept as it came, with the reason and the subject as sent."""
+    for what, (subject, payload) in DEAD.items():
+        letter = await answers.after(subject, payload)
+
+        assert letter.subject == "cpor.dead_letters.claims", what
+        assert letter.data == payload, what
+        assert letter.headers, what
+        assert letter.headers["cpor-subject"] == subject, what
+        assert letter.headers["cpor-deliveries"] == "1", what
+        assert letter.headers["cpor-reason"], what
+    await _works(answers)
+
+
+@pytest.mark.fault(38)
+@pytest.mark.fault(39)
+async def test_wrong_contents_are_refused_naming_the_field(answers: Answers) -> None:
+    """A readable envelope always gets an outcome; the pointer tells the sender where to look."""
+    for what, (payload, pointer) in REFUSED.items():
+        outcome = await answers.after(SUBJECT, payload)
+
+        data = json.loads(outcome.data)["data"]
+        assert data["result"] == "refused", what
+        assert data["problem"]["type"] == "/problems/invalid", what
+        assert data["problem"]["status"] == 422, what
+        assert pointer in {error["pointer"] for error in data["problem"]["errors"]}, what
+    await _works(answers)
+
+
+async def test_extension_attributes_that_nobody_knows_are_ignored(answers: Answers) -> None:
+    """Upstream systems may carry their own along."""
+    outcome = await answers.after(SUBJECT, text(partitionkey="7", Odd_Name=[1]))
+
+    assert json.loads(outcome.data)["type"] == "cpor.outcome.accepted"
+
+
+@pytest.mark.fault(40)
+async def test_a_command_above_the_limit_is_refused_as_too_large(answers: Answers) -> None:
+    """At the limit it is read; a byte more gets an outcome of its own."""
+    create = text()
+    padding = 256 * 1024 - len(create)
+
+    above = await answers.after(SUBJECT, create + b" " * (padding + 1))
+    at_limit = await answers.after(SUBJECT, create + b" " * padding)
+
+    problem = json.loads(above.data)["data"]["problem"]
+    assert (problem["type"], problem["status"]) == ("/problems/too_large", 413)
+    assert json.loads(at_limit.data)["type"] == "cpor.outcome.accepted"
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.parametrize("due_at", ["2021-05-25T00:00:00Z", "2101-01-01T00:00:00Z"])
+async def test_a_deadline_that_nobody_armed_has_no_effect(answers: Answers, due_at: str) -> None:
+    """Whatever the instant: no such clock is open."""
+    await _works(answers)
+    outcome = await answers.after(
+        f"cpor.commands.pass_deadline.{CLAIM}",
+        body(CLAIM, "pass_deadline", {"clock": "consent", "due_at": due_at}, actor=TIMER),
+    )
+
+    problem = json.loads(outcome.data)["data"]["problem"]
+    assert (problem["type"], problem["rule"]) == ("/problems/not_possible", "R18")
+
+
+@pytest.mark.rule("R25")
+async def test_a_role_that_may_not_send_a_command_is_refused(answers: Answers) -> None:
+    """Whoever it is that the publisher vouches for."""
+    outcome = await answers.after(SUBJECT, body(CLAIM, "create_claim", CREATE, actor=REVIEWER))
+
+    assert json.loads(outcome.data)["data"]["problem"]["type"] == "/problems/not_allowed"
+
+
+async def _works(answers: Answers) -> None:
+    """After all that, a good command has its effect."""
+    outcome = await answers.after(SUBJECT, body(CLAIM, "create_claim", CREATE, actor=PARTNER))
+    assert json.loads(outcome.data)["type"] == "cpor.outcome.accepted"
