@@ -18,6 +18,8 @@ from domain.event import DomainEvent
 from domain.schema import recall
 
 SCHEMA = "cpor"
+LOCK_TIMEOUT = "2s"
+"""After which a batch that waits for a lock is put back, so that nothing piles up behind it."""
 CHANNEL = "cpor_events"
 """Notified when events were appended."""
 
@@ -166,7 +168,12 @@ class EventFactory(PostgresFactory):
 
     def __init__(self, env: Environment, database_url: str) -> None:
         super().__init__(env)
-        self.datastore.pool.kwargs = {**conninfo_to_dict(database_url), "row_factory": dict_row}
+        where = conninfo_to_dict(database_url)
+        self.datastore.pool.kwargs = {
+            **where,
+            "options": f"{where.get('options', '')} -c lock_timeout={LOCK_TIMEOUT}",
+            "row_factory": dict_row,
+        }
 
     def application_recorder(self) -> EventRecorder:
         """The recorder; its tables come from the migrations."""

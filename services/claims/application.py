@@ -8,7 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from eventsourcing.persistence import RecordConflictError
+from eventsourcing.persistence import (
+    InterfaceError,
+    OperationalError,
+    PersistenceError,
+    RecordConflictError,
+)
 
 from domain.access import require_member, require_sender
 from domain.catalogue import Catalogue
@@ -32,6 +37,8 @@ from services.store import Contact, EventStoreApplication, Recorded
 
 MAX_CACHED = 10_000
 """How many claims are kept in memory, the least recently used leaving first."""
+OUT_OF_REACH = (OperationalError, InterfaceError)
+"""Faults of the database that pass by themselves, or by somebody's hand: the commands wait."""
 _CONFLICTS = 5
 """How often a single command is decided anew because another writer was quicker."""
 
@@ -105,25 +112,31 @@ class Claims(EventStoreApplication):
         """Decide a batch, commit it as one, and answer each command, in order.
 
         When another writer has taken a version, or a decision fails for a defect of ours, each
-        command of the batch is decided by itself. Raises the library's PersistenceError when the
-        database is out of reach; whether the commit succeeded shows when the commands come again.
+        command of the batch is decided by itself. Raises what the library says when the database is
+        out of reach; whether the commit succeeded shows when the commands come again.
         """
         try:
             return self._handle_together(arrivals)
+        except OUT_OF_REACH:
+            raise
         except RecordConflictError:
             _log.info("version_conflict", commands=len(arrivals))
-        except _DecisionFailed as failed:
-            _log.error("decision_failed", commands=len(arrivals), error=repr(failed.__cause__))
+        except (_DecisionFailed, PersistenceError) as error:
+            _log.error("batch_failed", commands=len(arrivals), error=repr(error))
         return [self._handle_alone(arrival) for arrival in arrivals]
 
     def _handle_alone(self, arrival: Arrival) -> Answer:
         for _ in range(_CONFLICTS):
             try:
                 return self._handle_together([arrival])[0]
+            except OUT_OF_REACH:
+                raise
             except RecordConflictError:
                 continue
             except _DecisionFailed as failed:
                 return Fault(failed.error)
+            except PersistenceError as error:
+                return Fault(error)
         return Fault(RuntimeError("other writers were quicker each time"))
 
     def _handle_together(self, arrivals: Sequence[Arrival]) -> list[Answer]:

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from eventsourcing.persistence import PersistenceError
 
 from domain.command import PassDeadline
-from services.claims.application import Answer, Arrival, Claims, Early, Fault
+from services.claims.application import (
+    OUT_OF_REACH,
+    Answer,
+    Arrival,
+    Claims,
+    Early,
+    Fault,
+)
 from services.clock import Clock, open_clock
 from services.cloudevent import (
     CONTENT_TYPE,
@@ -95,7 +101,7 @@ class Desk:
     async def work(self, messages: Sequence[Message]) -> None:
         """Bring a batch to its end: each message is answered, put back, or given up.
 
-        Raises PersistenceError when the database is out of reach, after the batch was put back.
+        Raises OUT_OF_REACH when the database is, after the batch was put back.
         """
         await self._clock.refresh()
         work = [each for message in messages if (each := await self._read(message))]
@@ -103,7 +109,7 @@ class Desk:
             return
         try:
             answers = await self._decide(work)
-        except PersistenceError:
+        except OUT_OF_REACH:
             for each in work:
                 await each.message.nak(_delay(each.message))
             raise

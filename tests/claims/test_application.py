@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from domain.refusal import StaleVersion
-from services.claims.application import Answer, Claims, Early
+from services.claims.application import OUT_OF_REACH, Answer, Claims, Early, Fault
 from services.cloudevent import Outcome
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
@@ -306,3 +306,38 @@ def test_a_timer_s_command_that_is_early_can_be_put_back(claims: Claims) -> None
     assert isinstance(put_back, Early)
     assert put_back.refusal.due_at == due_at
     assert outcome(on_time)["events"] == ["consent_elapsed", "sent_for_assessment"]
+
+
+@pytest.mark.fault(21)
+def test_a_held_lock_puts_commands_back_instead_of_piling_them_up(
+    claims: Claims, database_url: str
+) -> None:
+    """The batch fails as if the database were out of reach, and works once the lock is free."""
+    create = arrival(CLAIM, "create_claim", CREATE)
+    with psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE cpor.stored_events IN EXCLUSIVE MODE")
+        with pytest.raises(OUT_OF_REACH):
+            claims.handle([create])
+
+    assert outcome(claims.handle([create])[0])["version"] == 1
+
+
+@pytest.mark.fault(35)
+def test_a_command_that_breaks_its_decision_leaves_the_others_of_its_batch_alone(
+    claims: Claims,
+) -> None:
+    """A defect of ours is told as one; the same claim's other commands have their effect."""
+    broken = arrival(CLAIM, "edit_claim", {"name": "Other"})
+    object.__setattr__(broken.message, "command", None)
+
+    answers = claims.handle(
+        [
+            arrival(CLAIM, "create_claim", CREATE),
+            broken,
+            arrival(OTHER, "create_claim", CREATE),
+            arrival(CLAIM, "attach_poe", {"document": DOCUMENT}),
+        ]
+    )
+
+    assert [type(answer) for answer in answers] == [Outcome, Fault, Outcome, Outcome]
+    assert outcome(answers[3])["version"] == 2

@@ -74,7 +74,7 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
         await system.until_running()
         async with (
             connected(system.nats.url, "test", 30.0) as nats,
-            AsyncConnectionPool(url, open=False, max_size=2, min_size=0) as pool,
+            AsyncConnectionPool[AsyncConnection](url, open=False, max_size=2, min_size=0) as pool,
         ):
             upstream = Upstream(nats)
             await upstream.listen()
