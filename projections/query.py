@@ -1,0 +1,260 @@
+"""Composed reads of the claim board: lists by filters and pages, and the summary.
+
+What a reader may see is decided by the domain (R25) and becomes part of every query.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    false,
+    func,
+    literal,
+    make_url,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from domain.access import may_read
+from domain.actor import Actor
+from domain.refusal import FieldError, Invalid
+from domain.vocabulary import Sla, Status, Turn
+from projections import search
+from projections.board import ClaimRow
+from projections.board_table import decoded
+from projections.table import board_counts, claim_board, claim_words, due_or_never
+
+MAX_LIMIT: Final = 500
+_NEVER: Final = "infinity"
+_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+
+_Statement = Select[*tuple[Any, ...]]
+
+Wanted = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
+"""What somebody looks for, as PostgreSQL can take it."""
+
+
+class Sort(StrEnum):
+    """In which order claims are listed; those that are due never come after all others."""
+
+    DUE_AT = "due_at"
+    UPDATED_AT = "updated_at"
+    CREATED_AT = "created_at"
+    DUE_AT_DESCENDING = "-due_at"
+    UPDATED_AT_DESCENDING = "-updated_at"
+    CREATED_AT_DESCENDING = "-created_at"
+
+
+class ClaimQuery(BaseModel):
+    """Which claims, in which order, and which page of them. Several values of a filter: any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    status: list[Status] = []
+    whose_turn: list[Turn] = []
+    org: Wanted | None = None
+    product: Wanted | None = None
+    tenant_id: UUID | None = None
+    subscription_id: Wanted | None = None
+    sla: Sla | None = None
+    due_before: AwareDatetime | None = None
+    q: Wanted | None = None
+    """Words and beginnings of words in name, customer, domain and MPN id: all of them."""
+    sort: Sort = Sort.UPDATED_AT_DESCENDING
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
+    after: Annotated[str, StringConstraints(max_length=300)] | None = None
+    """The cursor of the page before, in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Claims, and the cursor of those that follow, if any do."""
+
+    rows: Sequence[ClaimRow]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many claims there are, by each of three views; every value is named."""
+
+    status: Mapping[Status, int]
+    whose_turn: Mapping[Turn, int]
+    sla: Mapping[Sla, int]
+
+
+async def list_claims(
+    connection: AsyncConnection, query: ClaimQuery, *, reader: Actor, now: datetime
+) -> Page:
+    """The claims that the reader may see and asks for.
+
+    Raises Invalid for a cursor that is none, or belongs to another order.
+    """
+    rows = [decoded(claim) for (claim,) in await _fetch(connection, _listed(query, reader, now))]
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    return Page(rows, _cursor(query.sort, rows[-1]) if more else None)
+
+
+async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime) -> Summary:
+    """Count the claims that the reader may see."""
+    status, whose_turn = dict.fromkeys(Status, 0), dict.fromkeys(Turn, 0)
+    missed = total = 0
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for each, turn, has_missed, claims in await _fetch(connection, _counted(reader)):
+            status[Status(each)] += int(claims)
+            whose_turn[Turn(turn)] += int(claims)
+            missed += int(claims) if has_missed else 0
+            total += int(claims)
+        [(overdue, due_soon)] = await _fetch(connection, _nearly_due(reader, now))
+    missed += overdue
+    sla = {Sla.OK: total - missed - due_soon, Sla.DUE_SOON: due_soon, Sla.MISSED: missed}
+    return Summary(status, whose_turn, sla)
+
+
+def _listed(query: ClaimQuery, reader: Actor, now: datetime) -> _Statement:
+    board = claim_board.c
+    key = _KEYS[query.sort.lstrip("-")]
+    descending = query.sort.startswith("-")
+    order: tuple[ColumnElement[Any], ...] = (key, board.claim_id)
+    conditions = [*_visible(board.org, board.status, reader), *_filters(query, now)]
+    if query.after is not None:
+        place = tuple_(*_place(query.sort, query.after))
+        conditions.append(tuple_(*order) < place if descending else tuple_(*order) > place)
+    if descending:
+        order = tuple(column.desc() for column in order)
+    return select(board.claim.cast(Text)).where(*conditions).order_by(*order).limit(query.limit + 1)
+
+
+def _filters(query: ClaimQuery, now: datetime) -> list[ColumnElement[bool]]:
+    board = claim_board.c
+    conditions: list[ColumnElement[bool]] = []
+    if query.status:
+        conditions.append(board.status.in_(query.status))
+    if query.whose_turn:
+        conditions.append(board.whose_turn.in_(query.whose_turn))
+    if query.org is not None:
+        conditions.append(board.org == query.org)
+    if query.sla is not None:
+        conditions.append(_sla(query.sla, now))
+    if query.due_before is not None:
+        conditions.append(board.due_at < query.due_before)
+    looked_for = search.query(query.q or "", _tokens(query))
+    if looked_for is not None:
+        matches = claim_words.c.words.bool_op("@@")(literal(looked_for, Text).cast(TSQUERY))
+        conditions.append(board.claim_id.in_(select(claim_words.c.claim_id).where(matches)))
+    return conditions
+
+
+def _tokens(query: ClaimQuery) -> list[str]:
+    wanted = {
+        "product": query.product,
+        "tenant": query.tenant_id,
+        "subscription": query.subscription_id,
+    }
+    return [search.exact(kind, str(each)) for kind, each in wanted.items() if each is not None]
+
+
+def _sla(sla: Sla, now: datetime) -> ColumnElement[bool]:
+    """`ClaimRow.sla` as a condition."""
+    board = claim_board.c
+    missed = and_(board.due_at.is_not(None), or_(board.passed, board.due_at <= now))
+    soon = and_(not_(board.passed), board.due_at > now, board.due_soon_at <= now)
+    match sla:
+        case Sla.MISSED:
+            return missed
+        case Sla.DUE_SOON:
+            return soon
+        case Sla.OK:
+            return or_(board.due_at.is_(None), and_(not_(board.passed), board.due_soon_at > now))
+
+
+def _counted(reader: Actor) -> _Statement:
+    counts = board_counts.c
+    by = (counts.status, counts.whose_turn, counts.missed)
+    return (
+        select(*by, func.sum(counts.claims))
+        .where(*_visible(counts.org, counts.status, reader))
+        .group_by(*by)
+    )
+
+
+def _nearly_due(reader: Actor, now: datetime) -> _Statement:
+    """Of claims whose clock is not recorded as passed: how many are overdue, and due soon."""
+    board = claim_board.c
+    return select(
+        func.count().filter(board.due_at <= now), func.count().filter(board.due_at > now)
+    ).where(
+        *_visible(board.org, board.status, reader),
+        board.due_soon_at.is_not(None),
+        not_(board.passed),
+        board.due_soon_at <= now,
+    )
+
+
+def _visible(
+    org: ColumnElement[str], status: ColumnElement[str], reader: Actor
+) -> list[ColumnElement[bool]]:
+    """What the reader may see of a table with an organisation and a status (R25)."""
+    own = reader.org or ""
+    readable = [each for each in Status if may_read(reader, org=own, status=each)]
+    conditions: list[ColumnElement[bool]] = []
+    if not readable:
+        conditions.append(false())
+    elif len(readable) < len(Status):
+        conditions.append(status.in_(readable))
+    if reader.is_partner:
+        conditions.append(org == own)
+    return conditions
+
+
+def _cursor(sort: Sort, row: ClaimRow) -> str:
+    key: datetime | None = getattr(row, sort.lstrip("-"))
+    place = [sort.value, key.isoformat() if key else _NEVER, str(row.claim_id)]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _place(sort: Sort, cursor: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Where a cursor points. Raises Invalid."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        order, key, claim_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        if key != _NEVER:
+            key = datetime.fromisoformat(key).astimezone(UTC).isoformat()
+        claim_id = UUID(claim_id)
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise Invalid([FieldError("/after", "is not a cursor of this list")]) from error
+    if order != sort:
+        raise Invalid([FieldError("/after", f"is a cursor of the order {order}, not of {sort}")])
+    return literal(key, Text).cast(claim_board.c.due_at.type), literal(claim_id, Uuid)
+
+
+async def _fetch(connection: AsyncConnection, statement: _Statement) -> list[tuple[Any, ...]]:
+    """SQLAlchemy composes, psycopg runs: no second pool, no second way to wait."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    cursor = await connection.execute(str(compiled).encode(), compiled.params)
+    return await cursor.fetchall()
+
+
+_KEYS: Final[Mapping[str, ColumnElement[Any]]] = {
+    "due_at": due_or_never,
+    "updated_at": claim_board.c.updated_at,
+    "created_at": claim_board.c.created_at,
+}
