@@ -33,7 +33,8 @@ bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(DEV)
-	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.asyncapi
+	$(BIN)/python -m tools.state_diagram
 
 format: $(DEV)
 	$(BIN)/ruff format .
