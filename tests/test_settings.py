@@ -76,7 +76,8 @@ def test_defaults_are_those_of_the_contract() -> None:
             "192.0.2.1",
             (
                 "CPOR_AUTH=dev lets every caller name itself, so cpor refuses "
-                "CPOR_HTTP_HOST=192.0.2.1, which is not a loopback address: set CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
+                "CPOR_HTTP_HOST=192.0.2.1, which is not a loopback address: set "
+                "CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
             ),
         ),
     ],
