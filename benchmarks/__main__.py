@@ -20,13 +20,14 @@ from rich.table import Table
 from benchmarks.lifecycle import DOCUMENT, LIFE, ORG
 from services import log
 from services.clock import real_now
+from services.embedded.nats import Sync
 from services.settings import CHECKOUT
 from tests.system.rig import System, running
 
 IN_FLIGHT = 200
 QUIET_RATE = 200
 """Commands per second of the quiet run."""
-SYNCS = ("interval", "always")
+SYNCS: tuple[Sync, ...] = ("interval", "always")
 
 
 async def main(claims: int) -> dict[str, Any]:

@@ -30,7 +30,8 @@ BEGIN
         RETURNING notification_id;
 END
 $$;
-COMMENT ON FUNCTION cpor.append IS 'Appends events and the contacts they refer to; returns their positions';
+COMMENT ON FUNCTION cpor.append IS
+    'Appends events and the contacts they refer to; returns their positions';
 """
 
 
