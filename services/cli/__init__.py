@@ -11,6 +11,7 @@ from services.settings import SettingsError
 
 COMMANDS = {
     "up": "up",
+    "demo": "demo",
     "service": "service",
     "admin": "admin",
     "health": "health",
@@ -20,6 +21,7 @@ COMMANDS = {
     "history": "read",
     "tail": "tail",
     "due": "due",
+    "doctor": "doctor",
     "dead-letters": "dead_letters",
 }
 """Each command's module in this package; `register(app)` there adds it to the application."""

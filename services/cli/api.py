@@ -27,7 +27,7 @@ def reader(text: str | None) -> Actor:
 
 
 def base_url(settings: Settings) -> str:
-    """Where the API of this machine answers."""
+    """Where the API answers, for whoever asks it from this machine."""
     host = _EVERYWHERE.get(settings.http_host, settings.http_host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
 

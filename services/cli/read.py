@@ -71,9 +71,9 @@ def show(
     table.add_column(style="dim", no_wrap=True)
     for name, value in _facts(claim, utc=utc):
         table.add_row(name, Text(value) if isinstance(value, str) else value)
-    title = Text(f" {claim['name']} ", "bold")
+    title = Text(claim["name"], "bold")
     Console(highlight=False).print(
-        Panel(table, title=title, title_align="left", subtitle=f" version {claim['version']} ")
+        Panel(table, title=title, title_align="left", subtitle=f"version {claim['version']}")
     )
 
 

@@ -1,0 +1,198 @@
+"""`cpor doctor` looks at what flows, commands, events, read models, and at who moves it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import httpx
+from nats.js.errors import NotFoundError
+from psycopg import AsyncConnection
+from psycopg.errors import InvalidSchemaName, UndefinedTable
+
+from services.cli.api import base_url
+from services.cli.finding import Finding, Level, judged
+from services.clock import real_now
+from services.connection import Connection
+from services.health import State, ask_health
+from services.relay import stream_place
+from services.roster import SERVICES
+from services.settings import Settings
+from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS
+
+_FLOW, _SERVICES = "flow", "services"
+_WEB = "web"
+"""The service that answers by HTTP, not over NATS."""
+
+_PATIENCE = 3.0
+"""Seconds in which whoever copies events must have come as far as the store was."""
+_GLANCE = 0.1
+_LONG_WAIT = timedelta(seconds=30)
+"""A command that waits longer than this has met something that doesn't pass by itself."""
+_LEVELS = {State.RUNNING: Level.OK, State.STANDBY: Level.WARN, State.STARTING: Level.WARN}
+
+
+async def check_commands(nats: Connection) -> list[Finding]:
+    """Commands that wait, and messages that were given up."""
+    try:
+        stream = await nats.js.stream_info(COMMANDS)
+        consumer = await nats.js.consumer_info(COMMANDS, CLAIMS_CONSUMER)
+        dead = (await nats.js.stream_info(DEAD_LETTERS)).state.messages
+    except NotFoundError:
+        return []
+    waiting = stream.state.messages
+    pending = f"{waiting} waiting, {consumer.num_ack_pending or 0} of them being decided"
+    oldest = await _oldest(nats) if waiting else None
+    level, advice = Level.OK, ""
+    if oldest is not None and oldest > _LONG_WAIT:
+        level, advice = Level.WARN, "see what the claims service says below, and its log"
+        pending += f", the oldest for {oldest.total_seconds():.0f} s"
+    return [
+        Finding(_FLOW, "commands", level, pending, advice),
+        Finding(
+            _FLOW,
+            "dead letters",
+            Level.WARN if dead else Level.OK,
+            f"{dead}",
+            "`cpor dead-letters list` shows them" if dead else "",
+        ),
+    ]
+
+
+async def _oldest(nats: Connection) -> timedelta | None:
+    """How long the command has waited that arrived first; None when it is decided by now."""
+    try:
+        message = await nats.js.get_msg(COMMANDS, 1, subject=">", next=True)
+    except NotFoundError:
+        return None
+    return real_now() - message.time if message.time else None
+
+
+async def check_events(nats: Connection | None, store: AsyncConnection | None) -> list[Finding]:
+    """Whether stream and projections come as far as the store was when this began."""
+    if store is None:
+        return []
+    try:
+        recorded = await _recorded(store)
+    except (UndefinedTable, InvalidSchemaName):
+        return []
+    events = Finding(_FLOW, "event store", Level.OK, f"position {recorded}")
+    findings = [await _relay(nats, recorded)] if nats is not None else []
+    return [events, *findings, *await _projections(store, recorded)]
+
+
+async def _recorded(store: AsyncConnection) -> int:
+    """The position of the last event."""
+    rows = await store.execute("SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events")
+    row = await rows.fetchone()
+    return row[0] if row else 0
+
+
+async def _relay(nats: Connection, recorded: int) -> Finding:
+    async def position() -> int:
+        return (await stream_place(nats)).position
+
+    what = "event stream"
+    try:
+        before, now = await _come(position, recorded)
+    except NotFoundError:
+        advice = "the relay makes it again, with all events, when it starts"
+        return Finding(_FLOW, what, Level.FAIL, "is missing", advice)
+    return _progress(what, before, now, recorded, "see what the relay says below, and its log")
+
+
+async def _projections(store: AsyncConnection, recorded: int) -> list[Finding]:
+    names = await (
+        await store.execute("SELECT name FROM cpor.projection_positions ORDER BY name")
+    ).fetchall()
+    if not names:
+        advice = "the projector begins them when it starts"
+        return [Finding(_FLOW, "projections", Level.FAIL, "there are none", advice)]
+    advice = "see what the projector says below, and its log; `cpor rebuild` makes it anew"
+    findings: list[Finding] = []
+    for (name,) in names:
+
+        async def position(name: str = name) -> int:
+            row = await (
+                await store.execute(
+                    "SELECT position FROM cpor.projection_positions WHERE name = %s", [name]
+                )
+            ).fetchone()
+            return row[0] if row else 0
+
+        before, now = await _come(position, recorded)
+        findings.append(_progress(f"projection {name}", before, now, recorded, advice))
+    return findings
+
+
+async def _come(position: Callable[[], Awaitable[int]], target: int) -> tuple[int, int]:
+    """The position at first, and when it has reached the target or patience has ended."""
+    deadline = monotonic() + _PATIENCE
+    before = now = await position()
+    while now < target and monotonic() < deadline:
+        await asyncio.sleep(_GLANCE)
+        now = await position()
+    return before, now
+
+
+def _progress(what: str, before: int, now: int, target: int, advice: str) -> Finding:
+    if now >= target:
+        return Finding(_FLOW, what, Level.OK, f"position {now}")
+    behind = f"position {now}, {target - now} behind"
+    if now > before:
+        return Finding(_FLOW, what, Level.WARN, f"{behind}, catching up")
+    return Finding(_FLOW, what, Level.FAIL, f"{behind}, and standing still", advice)
+
+
+async def check_services(nats: Connection) -> list[Finding]:
+    """What each service says of itself over NATS."""
+    answers = await ask_health(nats, [name for name in SERVICES if name != _WEB])
+    return [
+        Finding(
+            _SERVICES,
+            name,
+            level := _LEVELS.get(State(answer["state"]), Level.FAIL),
+            f"{answer['state']}{': ' if answer['detail'] else ''}{answer['detail']}",
+            "" if level is Level.OK else _advice(name, State(answer["state"])),
+        )
+        for name, answer in answers.items()
+    ]
+
+
+def _advice(name: str, state: State) -> str:
+    match state:
+        case State.ABSENT:
+            return f"start it: `cpor up`, or `cpor service {name}`"
+        case State.STANDBY:
+            return "the active instance should have answered: look into its log"
+        case _:
+            return "look into its log"
+
+
+async def check_http(settings: Settings) -> list[Finding]:
+    """Whether the HTTP API answers, and finds everything ready."""
+    url = base_url(settings)
+    advice = "start it: `cpor up`; CPOR_HTTP_HOST and CPOR_HTTP_PORT say where it is"
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+            response = await client.get(f"{url}/readyz")
+            body = response.json()
+    except (httpx.TransportError, ValueError) as error:
+        found = f"{url}: {str(error) or 'no answer in time'}"
+        return [Finding(_SERVICES, _WEB, Level.FAIL, found, advice)]
+    return [
+        judged(
+            _SERVICES,
+            _WEB,
+            f"{url} is ready" if response.is_success else f"{url}: {_not_running(body)}",
+            fine=response.is_success,
+            advice="see above what each says",
+        )
+    ]
+
+
+def _not_running(body: Mapping[str, Any]) -> str:
+    components = body.get("components", {})
+    names = [name for name, each in components.items() if each.get("state") != State.RUNNING]
+    return f"not ready: {', '.join(names) or 'it does not say why'}"
