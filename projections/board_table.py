@@ -57,6 +57,7 @@ class ClaimBoard:
     """The claim board in its tables, or in those that a rebuild fills beside them."""
 
     name = "board"
+    tables: Sequence[str] = (COUNTS, BOARD, WORDS)
 
     def __init__(self, *, beside: bool = False) -> None:
         names = {

@@ -79,6 +79,7 @@ class OpenClocks:
     """The open clocks in their table, or in the one that a rebuild fills beside it."""
 
     name = "open_clocks"
+    tables: Sequence[str] = (TABLE,)
 
     def __init__(self, *, beside: bool = False) -> None:
         name = Identifier("cpor", table(TABLE, beside=beside))

@@ -20,8 +20,13 @@ class Projection(Protocol):
         ...
 
     @property
+    def tables(self) -> Sequence[str]:
+        """Its tables, without schema, in the order in which they are locked."""
+        ...
+
+    @property
     def copied(self) -> Mapping[str, Sequence[str]]:
-        """The tables that `records` fills, without schema, and their columns."""
+        """Those of the tables that `records` fills, and their columns."""
         ...
 
     def records(self, history: Iterable[ClaimEvent]) -> Iterator[tuple[str, Record]]:
