@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 from psycopg import AsyncConnection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
@@ -39,7 +39,7 @@ async def check_commands(nats: Connection) -> list[Finding]:
         stream = await nats.js.stream_info(COMMANDS)
         consumer = await nats.js.consumer_info(COMMANDS, CLAIMS_CONSUMER)
         dead = (await nats.js.stream_info(DEAD_LETTERS)).state.messages
-    except NotFoundError:
+    except (NotFoundError, ServiceUnavailableError):
         return []
     waiting = stream.state.messages
     pending = f"{waiting} waiting, {consumer.num_ack_pending or 0} of them being decided"
@@ -96,7 +96,7 @@ async def _relay(nats: Connection, recorded: int) -> Finding:
     what = "event stream"
     try:
         before, now = await _come(position, recorded)
-    except NotFoundError:
+    except (NotFoundError, ServiceUnavailableError):
         advice = "the relay makes it again, with all events, when it starts"
         return Finding(_FLOW, what, Level.FAIL, "is missing", advice)
     return _progress(what, before, now, recorded, "see what the relay says below, and its log")

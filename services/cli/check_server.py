@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from stat import S_IMODE
 from typing import Any, LiteralString
 
-from nats.js.errors import NotFoundError
+from nats.errors import NoRespondersError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
 from psycopg import AsyncConnection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
@@ -123,7 +124,7 @@ async def check_nats(nats: Connection, settings: Settings) -> list[Finding]:
     ]
     try:
         info = await nats.js.account_info()
-    except NotFoundError:
+    except ServiceUnavailableError:
         advice = "start nats-server with JetStream: -js, or jetstream {} in its configuration"
         return [*findings, Finding(_NATS, "JetStream", Level.FAIL, "is off", advice)]
     stored = f"on, {info.storage // _MIB:,} MiB stored"
@@ -221,8 +222,11 @@ async def _nats_skew(nats: Connection) -> Finding:
     """By what a server says of any stream, also of one that is missing there."""
     what = "NATS's clock"
     asked = real_now()
-    reply = await nats.request(f"$JS.API.STREAM.INFO.{COMMANDS}", timeout=_PATIENCE)
-    told = json.loads(reply.data).get("ts")
+    try:
+        reply = await nats.request(f"$JS.API.STREAM.INFO.{COMMANDS}", timeout=_PATIENCE)
+        told = json.loads(reply.data).get("ts")
+    except NoRespondersError:  # JetStream is off
+        told = None
     if told is None:
         return Finding(_CLOCK, what, Level.WARN, "unknown: the server doesn't tell")
     return _skew(what, asked, datetime.fromisoformat(told))

@@ -172,7 +172,7 @@ def _board(claims: Sequence[Mapping[str, Any]], *, utc: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Claim", no_wrap=True)
     table.add_column("Name and customer", overflow="fold")
-    table.add_column("Status")
+    table.add_column("Status", overflow="fold")
     table.add_column("Whose turn, until")
     for claim in claims:
         table.add_row(

@@ -61,15 +61,10 @@ class Part(NamedTuple):
     second_reviewer: Actor
     """Decides disputes: another one than the reviewer who rejected (R12)."""
 
-    @property
-    def name(self) -> str:
-        """The claim's name."""
-        return f"{self.work.name} at {self.customer.name}"
-
     def details(self, supersedes: UUID | None) -> dict[str, Any]:
         """The data of `create_claim`."""
         data: dict[str, Any] = {
-            "name": self.name,
+            "name": self.work.name,
             "mpn_id": str(int(self.partner.org) + 1 + self.number % 4),
             "customer": {
                 "name": self.customer.name,

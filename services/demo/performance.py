@@ -48,7 +48,7 @@ CAPTIONS: Mapping[Deed, str] = MappingProxyType(
         Deed.NOTE: "{reviewer} leaves an internal note: {claim}",
         Deed.HAND_OVER: "{reviewer} hands over to {second}: {claim}",
         Deed.REJECT: "{reviewer} rejects: {claim}",
-        Deed.DECLINE: "{customer} declines: {claim}",
+        Deed.DECLINE: "The customer declines: {claim}",
         Deed.WITHDRAW: "{partner} withdraws: {claim}",
         Deed.DISPUTE: "{partner} disputes the rejection: {claim}",
         Deed.UPHOLD: "{second} upholds the dispute: {claim}",
@@ -74,8 +74,7 @@ class Performance:
         part = self._part
         return CAPTIONS[deed].format(
             partner=part.partner.name,
-            customer=part.customer.name,
-            claim=part.name,
+            claim=f"{part.work.name} at {part.customer.name}",
             reviewer=self._decider.id.capitalize(),
             second=part.second_reviewer.id.capitalize(),
         )
