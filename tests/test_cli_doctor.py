@@ -180,7 +180,7 @@ async def test_events_that_nobody_copies(
 @pytest.mark.usefixtures("nats")
 @pytest.mark.parametrize(
     ("revision", "advice"),
-    [("9999", "run a newer release"), (revisions()[0], "start cpor again")],
+    [("9999", "run a newer release"), (revisions()[0], "`cpor up` or,")],
 )
 async def test_a_schema_of_another_release(
     variables: dict[str, str], store: psycopg.Connection, revision: str, advice: str

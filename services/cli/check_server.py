@@ -90,10 +90,10 @@ async def _schema(store: AsyncConnection) -> Finding:
     try:
         found = str(await _one(store, "SELECT version_num FROM cpor.alembic_version"))
     except (UndefinedTable, InvalidSchemaName):
-        advice = "`cpor up`, or any service, makes the tables when it starts"
+        advice = "`cpor up` makes the tables when it starts, on external servers `cpor admin`"
         return Finding(_POSTGRESQL, "schema", Level.FAIL, "there are no tables", advice)
     advice = (
-        "start cpor again: it brings the tables up to date"
+        "`cpor up` or, on external servers, `cpor admin` brings the tables up to date"
         if found in known
         else f"run a newer release: this one knows revisions up to {known[-1]}"
     )
@@ -136,7 +136,7 @@ async def check_nats(nats: Connection, settings: Settings) -> list[Finding]:
             each.where,
             Level.FAIL,
             each.problem,
-            "`cpor up` repairs it when it starts"
+            "`cpor up` repairs it when it starts, on external servers `cpor admin`"
             if each.repairable
             else "it can't be changed in place: delete it, with what it holds, and start cpor",
         )
