@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -69,7 +69,7 @@ class DocumentStore:
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def _temporary(path: Path) -> Generator[tuple[Path, BinaryIO]]:
     """A new file that is gone in the end, unless it was renamed meanwhile."""
     with path.open("xb") as target:
         path.chmod(0o400)

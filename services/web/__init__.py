@@ -1,0 +1,48 @@
+"""The HTTP API and its pages."""
+
+import signal
+import socket
+
+import uvicorn
+
+from services.refused import StartRefused
+from services.settings import Settings
+from services.web.application import create_app
+
+__all__ = ["create_app", "serve"]
+
+_GRACE = 5
+"""Seconds that running requests have to end in when the process is told to stop."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, in one process; logging is set up by whoever calls this.
+
+    Raises StartRefused when the address can't be had.
+    """
+    listener = _listen(settings.http_host, settings.http_port)
+    config = uvicorn.Config(
+        create_app(settings),
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=15,
+        ws="none",
+    )
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, _end_in_order)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise StartRefused(f"{host}:{port} can't be listened on: {error.strerror}.") from error
+
+
+def _end_in_order(_number: int, _frame: object) -> None:
+    """Uvicorn, once it has ended in order, raises the signal again: now it means nothing more."""

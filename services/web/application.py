@@ -1,0 +1,77 @@
+"""The web application: its parts put together."""
+
+from asyncio import create_task
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from services.cloudevent import MAX_COMMAND_BYTES
+from services.settings import Settings
+from services.web import (
+    caller,
+    claim,
+    clock,
+    command,
+    document,
+    documentation,
+    operation,
+    problem,
+    reference,
+)
+from services.web.backend import open_backend
+from services.web.guard import Guard
+from services.web.metric import Measured, Metrics
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; it connects when its life begins, not now."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def live(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_backend(settings, metrics) as backend:
+            app.state.backend = backend
+            ticking = create_task(clock.keep_ticking(backend), name="clock")
+            try:
+                yield
+            finally:
+                ticking.cancel()
+
+    app = documentation.DocumentedApp(
+        lifespan=live,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.authenticate = caller.dev
+    problem.register(app)
+    for part in (command, claim, document, reference, operation, clock, problem):
+        app.include_router(part.router)
+    documentation.register(app)
+    app.add_middleware(
+        Guard,
+        hosts=_hosts(settings),
+        max_body_bytes=MAX_COMMAND_BYTES,
+        max_body_bytes_at={document.UPLOAD_PATH: document.MAX_UPLOAD_BYTES},
+    )
+    app.add_middleware(Measured, metrics=metrics)
+    return app
+
+
+def _hosts(settings: Settings) -> frozenset[str]:
+    """The names that callers use; on loopback no others, lest foreign pages call by theirs."""
+    if not _is_loopback(settings.http_host):
+        return frozenset()
+    public = urlsplit(settings.public_url).hostname or settings.http_host
+    return frozenset({"localhost", "127.0.0.1", "::1", settings.http_host, public})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

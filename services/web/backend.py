@@ -1,0 +1,85 @@
+"""What the web leans on: built once at the start, and nowhere else."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.catalogue import Catalogue
+from domain.policy import Policy
+from services.clock import Clock, SimulatedClock, SystemClock
+from services.document_store import DocumentStore
+from services.resource import load_catalogue, load_policy
+from services.settings import Settings
+from services.web.broker import Broker, open_broker
+from services.web.metric import Metrics
+
+_PATIENCE = 3.0
+"""Seconds that a request waits for a connection to PostgreSQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Servers that may be away at any time, and what does not change while the process runs."""
+
+    settings: Settings
+    pool: AsyncConnectionPool[AsyncConnection]
+    broker: Broker
+    clock: Clock
+    policy: Policy
+    catalogue: Catalogue
+    documents: DocumentStore
+    metrics: Metrics
+
+    async def now(self) -> datetime:
+        """The instant that counts for this request."""
+        await self.clock.refresh()
+        return self.clock.now()
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[Backend]:
+    """Everything that the settings name; PostgreSQL and NATS are looked for in the background.
+
+    Raises SettingsError for an unknown policy profile or calendar.
+    """
+    policy, catalogue = load_policy(settings), load_catalogue()
+    pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+        settings.database_url,
+        kwargs={"autocommit": True, "application_name": "cpor web"},
+        min_size=2,
+        max_size=10,
+        check=AsyncConnectionPool.check_connection,
+        timeout=_PATIENCE,
+        reconnect_timeout=_PATIENCE,  # then the next request asks anew, without a grown delay
+        open=False,
+        name="web",
+    )
+    async with open_broker(settings.nats_url) as broker:
+        await pool.open(wait=False)
+        try:
+            yield Backend(
+                settings=settings,
+                pool=pool,
+                broker=broker,
+                clock=SystemClock() if settings.clock == "system" else SimulatedClock(pool),
+                policy=policy,
+                catalogue=catalogue,
+                documents=DocumentStore(settings.data_dir / "documents"),
+                metrics=metrics,
+            )
+        finally:
+            await pool.close()
+
+
+def _served(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+Served = Annotated[Backend, Depends(_served)]

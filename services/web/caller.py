@@ -1,0 +1,56 @@
+"""Who is calling."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
+from pydantic import ValidationError
+
+from domain.actor import Actor
+from domain.vocabulary import Role
+from services.web.problem import Unauthenticated
+
+HEADER = "X-Cpor-Actor"
+"""In the mode `dev` the caller names itself in it: `<role>;<org>;<id>`."""
+
+Authentication = Callable[[Request], Actor]
+"""Tells who sends a request. Raises Unauthenticated when nobody does."""
+
+_PARTS = 3
+
+_scheme = APIKeyHeader(
+    name=HEADER,
+    scheme_name="caller",
+    auto_error=False,
+    description="`<role>;<org>;<id>`, the org empty but for partners: "
+    "`incentives_admin;1234567;ayse`, `reviewer;;deniz`. Development only (`CPOR_AUTH=dev`).",
+)
+
+
+def dev(request: Request) -> Actor:
+    """Who the caller says it is. Raises Unauthenticated for who says nothing, or nothing clear."""
+    values = request.headers.getlist(HEADER)
+    if len(values) != 1:
+        raise Unauthenticated(f"send the header {HEADER}: <role>;<org>;<id>, once")
+    parts = [part.strip() for part in values[0].split(";")]
+    if len(parts) != _PARTS:
+        raise Unauthenticated(f"{HEADER} is not of the form <role>;<org>;<id>")
+    role, org, name = parts
+    if role not in list(Role):
+        raise Unauthenticated(f"{HEADER} names an unknown role; there are {', '.join(Role)}")
+    try:
+        return Actor(role=Role(role), org=org or None, id=name)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        field = "".join(f"{part}: " for part in wrong["loc"])
+        detail = wrong["msg"].removeprefix("Value error, ")
+        raise Unauthenticated(f"{HEADER} is wrong: {field}{detail}") from None
+
+
+def _authenticated(request: Request, _: Annotated[str | None, Security(_scheme)]) -> Actor:
+    authenticate: Authentication = request.app.state.authenticate
+    return authenticate(request)
+
+
+Caller = Annotated[Actor, Depends(_authenticated)]

@@ -1,0 +1,147 @@
+"""`POST /dev/clock`: moving the simulated clock, in development."""
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import psycopg
+from fastapi import APIRouter, Request
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from domain.command import Instant
+from domain.refusal import FieldError, Invalid, NotAllowed, NotFound, Refusal
+from domain.vocabulary import Role
+from services.backoff import Backoff
+from services.clock import SimulatedClock
+from services.clock_mover import BackwardsError, ClockMover
+from services.web.backend import Backend, Served
+from services.web.body import read_as
+from services.web.caller import Caller
+from services.web.schema import problems
+
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+"""How far the clock can be moved: calendars know no holidays far ahead."""
+
+_DURATION = re.compile(r"P(?=.)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)")
+
+router = APIRouter(tags=["development"])
+
+
+class Backwards(Refusal):
+    """Time does not run backwards."""
+
+    code = "not_possible"
+
+
+def _is_duration(text: object) -> object:
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        raise ValueError("must be an ISO 8601 duration of weeks, or of days and time: P1DT2H")
+    return text
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_is_duration),
+    WithJsonSchema({"type": "string", "format": "duration", "examples": ["P5D", "PT6H"]}),
+]
+
+
+class Movement(BaseModel):
+    """By how much, or to which instant, the clock is moved: one of the two."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"advance": "P5D"}]})
+
+    advance: Annotated[
+        Duration | None, Field(description="ISO 8601, without years and months.")
+    ] = None
+    set: Annotated[
+        Instant | None, Field(description="An instant with its offset, before the year 2100.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> "Movement":
+        if (self.advance is None) == (self.set is None):
+            raise ValueError("needs either advance or set")
+        return self
+
+
+class Moved(BaseModel):
+    """Where the clock stands, and how many deadlines passed on the way."""
+
+    now: AwareDatetime
+    passed: int
+
+
+@router.post(
+    "/dev/clock",
+    summary="Move the simulated clock",
+    operation_id="move_clock",
+    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Movement"}}},
+        }
+    },
+)
+async def move(request: Request, caller: Caller, backend: Served) -> Moved:
+    """Move it, stopping at every due instant on the way.
+
+    For operators, with `CPOR_CLOCK=simulated`. Answers when everything that came due is recorded
+    and on the board. Backwards only while no event exists.
+    """
+    if caller.role is not Role.OPERATOR:
+        raise NotAllowed("only operators move the clock", rule="R25")
+    clock = backend.clock
+    if not isinstance(clock, SimulatedClock):
+        raise NotFound("the clock is the machine's: only with CPOR_CLOCK=simulated it can be moved")
+    movement = await read_as(Movement, request)
+    mover = ClockMover(backend.settings.database_url, clock, backend.broker.connection)
+    if await _target(movement, backend) >= LATEST:
+        field = "advance" if movement.set is None else "set"
+        raise Invalid([FieldError(f"/{field}", f"must not lead to the year {LATEST:%Y}")])
+    try:
+        moved = (
+            await mover.set(movement.set)
+            if movement.set is not None
+            else await mover.advance(movement.advance or timedelta(0))
+        )
+    except BackwardsError as error:
+        raise Backwards(str(error)) from None
+    return Moved(now=moved.now, passed=moved.passed)
+
+
+async def keep_ticking(backend: Backend) -> None:
+    """See to it that a simulated clock does not stand still for ever because its mover died.
+
+    Tries until PostgreSQL is there. A clock that is being moved is left alone.
+    """
+    if not isinstance(backend.clock, SimulatedClock):
+        return
+    mover = ClockMover(backend.settings.database_url, backend.clock, backend.broker.link)
+    backoff = Backoff(0.2, 5.0)
+    while True:
+        try:
+            await mover.recover()
+        except psycopg.Error:
+            await asyncio.sleep(backoff.next())
+        else:
+            return
+
+
+async def _target(movement: Movement, backend: Backend) -> datetime:
+    if movement.set is not None:
+        return movement.set
+    try:
+        return await backend.now() + (movement.advance or timedelta(0))
+    except OverflowError:
+        return LATEST

@@ -1,0 +1,184 @@
+"""Documents: taken in by content, given out to whom their claim is readable."""
+
+import asyncio
+import unicodedata
+from collections.abc import Iterator
+from typing import BinaryIO
+from urllib.parse import quote
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.datastructures import UploadFile
+
+from domain.access import may_read_documents
+from domain.command import MAX_DOCUMENT_BYTES
+from domain.refusal import FieldError, Invalid, NotAllowed, NotFound, TooLarge
+from services.document_store import Kept
+from services.media_type import SUFFIXES, UnknownMediaType, safe_name
+from services.web.backend import Backend, Served
+from services.web.caller import Caller
+from services.web.claim import readable_row
+from services.web.identifier import ClaimId, DocumentDigest
+from services.web.problem import Malformed, RequestTimeout, Unavailable, UnsupportedMediaType
+from services.web.schema import Uploaded, problems
+
+UPLOAD_PATH = "/api/documents"
+MAX_UPLOAD_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024
+"""The largest document and the multipart form around it."""
+MAX_FILENAME = 200
+"""Characters."""
+
+_UPLOAD_PATIENCE = 300.0
+"""Seconds in which an upload must have arrived."""
+_CHUNK = 64 * 1024
+
+_KINDS = ", ".join(suffixes[0].removeprefix(".") for suffixes in SUFFIXES.values())
+
+_log = structlog.get_logger(__name__)
+
+router = APIRouter(tags=["documents"])
+
+
+@router.post(
+    UPLOAD_PATH,
+    summary="Upload a document",
+    operation_id="upload_document",
+    status_code=201,
+    response_description="Kept. `attach_poe` and `open_dispute` take this answer as it is.",
+    responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "file": {
+                                "type": "string",
+                                "contentMediaType": "application/octet-stream",
+                                "description": f"At most 20 MiB: {_KINDS}.",
+                            }
+                        },
+                        "required": ["file"],
+                        "additionalProperties": False,
+                    }
+                }
+            },
+        }
+    },
+)
+async def upload(request: Request, caller: Caller, backend: Served) -> Uploaded:
+    """Keep a document for the caller's organisation, which alone may attach it to its claims.
+
+    Its kind is told by its content. The same upload again gets the same answer.
+    """
+    if caller.org is None:
+        raise NotAllowed("only partners upload documents", rule="R25")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        raise UnsupportedMediaType("send multipart/form-data with a field named file")
+    try:
+        async with asyncio.timeout(_UPLOAD_PATIENCE):
+            form = await request.form(max_files=1, max_fields=0)
+    except TimeoutError:
+        raise RequestTimeout("the document did not arrive in time") from None
+    try:
+        return await _take(form.get("file"), caller.org, backend)
+    finally:
+        await form.close()
+
+
+@router.get(
+    "/api/claims/{claim_id}/documents/{digest}",
+    summary="Download a document",
+    operation_id="download_document",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The content, never to be shown in place.",
+            "content": {"application/octet-stream": {}},
+        },
+        **problems(401, 403, 404, 422, 503),
+    },
+)
+async def download(
+    caller: Caller, backend: Served, claim_id: ClaimId, digest: DocumentDigest
+) -> Response:
+    """A document of a claim, for whom the claim is readable; not for operators."""
+    async with backend.pool.connection() as connection:
+        row = await readable_row(connection, claim_id, caller)
+    if not may_read_documents(caller, org=row.org, status=row.status):
+        raise NotAllowed("operators don't read documents", rule="R25")
+    document = next((each for each in row.documents if each["digest"] == digest), None)
+    if document is None:
+        raise NotFound("the claim has no such document")
+    try:
+        content = await asyncio.to_thread(backend.documents.open, digest)
+    except FileNotFoundError as error:
+        _log.error("document_missing", digest=digest, claim_id=str(claim_id))
+        raise Unavailable("the document's content can't be read at the moment") from error
+    filename = quote(safe_name(document["filename"], document["media_type"]), safe="")
+    return StreamingResponse(
+        _chunks(content),
+        media_type=document["media_type"],
+        headers={
+            "Content-Disposition": f"attachment; filename*=UTF-8''{filename}",
+            "Content-Length": str(document["size"]),
+            "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+        },
+    )
+
+
+async def _take(file: UploadFile | str | None, org: str, backend: Backend) -> Uploaded:
+    if not isinstance(file, UploadFile):
+        raise Malformed("the form has no file named file")
+    filename = _clean(file.filename or "")
+    if not file.size:
+        raise Invalid([FieldError("/file", "is empty")])
+    if file.size > MAX_DOCUMENT_BYTES:
+        raise TooLarge(f"{file.size} bytes; a document has at most {MAX_DOCUMENT_BYTES}")
+    try:
+        kept = await asyncio.to_thread(backend.documents.keep, file.file)
+    except UnknownMediaType:
+        raise UnsupportedMediaType(
+            f"{filename} is none of the kinds that are taken: {_KINDS}"
+        ) from None
+    await _record(kept, filename, org, backend)
+    return Uploaded(
+        digest=kept.digest, filename=filename, media_type=kept.media_type, size=kept.size
+    )
+
+
+async def _record(kept: Kept, filename: str, org: str, backend: Backend) -> None:
+    """Remember whose it is, now that its content is durable."""
+    uploaded_at = await backend.now()
+    async with backend.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO cpor.documents (digest, org, filename, media_type, size, uploaded_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [kept.digest, org, filename, kept.media_type, kept.size, uploaded_at],
+        )
+
+
+def _clean(filename: str) -> str:
+    """The last part of a path, as one line. Raises Invalid for a name that can't be one."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    name = unicodedata.normalize("NFC", name).strip()
+    if not name.strip(".") or not name.isprintable() or len(name) > MAX_FILENAME:
+        raise Invalid(
+            [
+                FieldError(
+                    "/file",
+                    f"needs a name of 1 to {MAX_FILENAME} printable characters",
+                )
+            ]
+        )
+    return name
+
+
+def _chunks(content: BinaryIO) -> Iterator[bytes]:
+    with content:
+        while chunk := content.read(_CHUNK):
+            yield chunk

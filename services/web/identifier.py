@@ -1,0 +1,31 @@
+"""Identifiers as they stand in paths."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import BeforeValidator, WithJsonSchema
+
+from domain.event import Digest
+from services.web.example import CLAIM_ID
+
+_CANONICAL = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+
+
+def _canonical(text: str) -> UUID:
+    if not re.fullmatch(_CANONICAL, text):
+        raise ValueError("must be a UUID in its usual, lower-case form")
+    return UUID(text)
+
+
+ClaimId = Annotated[
+    UUID,
+    BeforeValidator(_canonical),
+    WithJsonSchema({"type": "string", "format": "uuid", "pattern": _CANONICAL}),
+    Path(
+        description="A UUID in lower case, chosen by whoever creates the claim.",
+        examples=[CLAIM_ID],
+    ),
+]
+DocumentDigest = Annotated[Digest, Path(description="`sha256:` and 64 hexadecimal digits.")]

@@ -1,0 +1,109 @@
+"""How the system is: each server, service, stream, consumer and projection with its state."""
+
+from asyncio import gather, timeout
+from collections.abc import Mapping
+
+import psycopg
+from nats.errors import Error as NatsError
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel
+
+from projections.registry import PROJECTIONS
+from services.health import State, ask_health
+from services.roster import SERVICES
+from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, EVENTS, OUTCOMES, verify
+from services.web.backend import Backend
+from services.web.problem import Unavailable
+
+_PATIENCE = 2.0
+"""Seconds that a server has to answer."""
+_OWN_NAME = "web"
+_STREAMS_AND_CONSUMERS = (
+    *(f"stream {stream}" for stream in (COMMANDS, EVENTS, OUTCOMES, DEAD_LETTERS)),
+    f"consumer {CLAIMS_CONSUMER} of stream {COMMANDS}",
+)
+
+
+class Component(BaseModel):
+    """A part of the system."""
+
+    state: State
+    detail: str = ""
+    lag: int | None = None
+    """Of a projection: how many events it has yet to see."""
+
+
+class Readiness(BaseModel):
+    """Whether everything runs, and how each part is."""
+
+    ready: bool
+    components: dict[str, Component]
+
+
+async def survey(backend: Backend) -> Readiness:
+    """Ask everything at once."""
+    parts = await gather(_services(backend), _streams(backend), _postgresql(backend))
+    components = {name: component for part in parts for name, component in part.items()}
+    return Readiness(
+        ready=all(each.state is State.RUNNING for each in components.values()),
+        components=components,
+    )
+
+
+async def _services(backend: Backend) -> Mapping[str, Component]:
+    """NATS, and what each service says of itself over it."""
+    others = [name for name in SERVICES if name != _OWN_NAME]
+    link = backend.broker.link
+    answers = {
+        name: Component(state=State(health["state"]), detail=health["detail"])
+        for name, health in (await ask_health(link, others, _PATIENCE)).items()
+    }
+    nats = Component(state=State.RUNNING if link.is_connected else State.ABSENT)
+    return {"nats": nats, _OWN_NAME: Component(state=State.RUNNING), **answers}
+
+
+async def _streams(backend: Backend) -> Mapping[str, Component]:
+    """Each stream and durable consumer: there, and as it must be."""
+    components = {name: Component(state=State.RUNNING) for name in _STREAMS_AND_CONSUMERS}
+    try:
+        async with timeout(_PATIENCE):
+            findings = await verify(backend.broker.connection.js)
+    except (Unavailable, NatsError, TimeoutError) as error:
+        detail = f"can't be asked: {str(error) or 'no answer in time'}"
+        return dict.fromkeys(components, Component(state=State.ABSENT, detail=detail))
+    for finding in findings:
+        components[finding.where] = Component(state=State.FAILING, detail=finding.problem)
+    return components
+
+
+async def _postgresql(backend: Backend) -> Mapping[str, Component]:
+    """PostgreSQL, and each projection that it holds."""
+    name = "postgresql"
+    try:
+        async with backend.pool.connection(_PATIENCE) as connection:
+            lags = await _lags(connection)
+    except (PoolTimeout, psycopg.Error) as error:
+        detail = f"can't be used: {str(error) or type(error).__name__}"
+        return {name: Component(state=State.ABSENT, detail=detail)}
+    return {
+        name: Component(state=State.RUNNING),
+        **{f"projection {each}": _projection(lags.get(each)) for each in PROJECTIONS},
+    }
+
+
+def _projection(lag: int | None) -> Component:
+    if lag is None:
+        return Component(state=State.STARTING, detail="has not begun")
+    return Component(state=State.RUNNING, lag=lag, detail=f"{lag} events behind" if lag else "")
+
+
+async def _lags(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many events each projection has yet to see; no projection without a position."""
+    rows = await connection.execute(
+        "SELECT name, greatest(last.position - projection.position, 0)"
+        " FROM cpor.projection_positions AS projection, ("
+        "   SELECT coalesce(max(notification_id), 0) AS position FROM cpor.stored_events"
+        " ) AS last"
+    )
+    return dict(await rows.fetchall())
