@@ -1,0 +1,221 @@
+"""The real application, on real servers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
+
+from services.embedded.datadir import DataDir
+from services.embedded.nats import NatsServer
+from services.embedded.postgres import Postgres
+from services.runtime import MODULES, Shell
+from services.settings import Settings
+from services.streams import prepare
+from services.web import create_app
+from tests.claims.orders import CREATE
+from tests.free_port import free_port
+
+ADDRESS: Final = "http://127.0.0.1:8000"
+
+AYSE: Final = "incentives_admin;1234567;ayse"
+JOHN: Final = "incentives_admin;7654321;john"
+DENIZ: Final = "reviewer;;deniz"
+SELIN: Final = "reviewer;;selin"
+CUSTOMER: Final = "customer;;contact"
+ASSESSOR: Final = "assessor;;engine"
+AUDITOR: Final = "auditor;;ada"
+OPERATOR: Final = "operator;;olga"
+
+PROOF: Final = b"%PDF-1.7\nstatement of work\n%%EOF\n"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncGenerator[tuple[FastAPI, httpx.AsyncClient]]:
+    """The application, living, and a client of it."""
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=ADDRESS, timeout=30
+        ) as client,
+    ):
+        yield app, client
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Settings:
+    """Settings that name servers which are not there."""
+    return Settings(
+        data_dir=tmp_path / "data",
+        database_url="postgresql://nobody@127.0.0.1:1/cpor",
+        nats_url="nats://127.0.0.1:1",
+    )
+
+
+@pytest_asyncio.fixture
+async def alone(nowhere: Settings) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of an application whose servers are all away."""
+    async with opened(nowhere) as (_, client):
+        yield client
+
+
+class Site:
+    """The whole system in this process, and a client of its web application."""
+
+    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
+        self.settings = settings
+        self.client = client
+
+    async def send(
+        self, claim_id: str, command: str, data: object = None, *, by: str, **headers: str
+    ) -> httpx.Response:
+        """Send a command; headers by their names with underscores."""
+        return await self.client.post(
+            f"/api/claims/{claim_id}/{command}",
+            json={} if data is None else data,
+            headers={
+                "X-Cpor-Actor": by,
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
+
+    async def done(
+        self, claim_id: str, command: str, data: object = None, *, by: str
+    ) -> dict[str, Any]:
+        """Send a command that is accepted; its outcome, which the board has seen."""
+        response = await self.send(claim_id, command, data, by=by)
+        assert response.status_code == 200, response.text
+        outcome: dict[str, Any] = response.json()
+        await self.read(f"/api/claims/{claim_id}", by=AUDITOR, wait_for=str(outcome["position"]))
+        return outcome
+
+    async def until_ready(self) -> None:
+        """Wait until everything runs."""
+        async with asyncio.timeout(30):
+            while True:
+                if (await self.client.get("/readyz")).status_code == HTTPStatus.OK:
+                    return
+                await asyncio.sleep(0.02)
+
+    async def read(self, path: str, *, by: str, **query: str) -> httpx.Response:
+        """Ask for something."""
+        return await self.client.get(path, params=query, headers={"X-Cpor-Actor": by})
+
+    async def upload(
+        self, content: bytes = PROOF, filename: str = "sow.pdf", *, by: str = AYSE
+    ) -> httpx.Response:
+        """Upload a document."""
+        return await self.client.post(
+            "/api/documents", files={"file": (filename, content)}, headers={"X-Cpor-Actor": by}
+        )
+
+    async def draft(self, claim_id: str, *, by: str = AYSE, **data: object) -> None:
+        """Create a claim."""
+        await self.done(claim_id, "create_claim", CREATE | data, by=by)
+
+    async def submitted(self, claim_id: str) -> None:
+        """A claim with a proof, submitted."""
+        await self.draft(claim_id)
+        document = (await self.upload()).json()
+        await self.done(claim_id, "attach_poe", {"document": document}, by=AYSE)
+        await self.done(claim_id, "submit_claim", by=AYSE)
+
+    async def approved(self, claim_id: str) -> None:
+        """A claim whose consent is pending."""
+        await self.submitted(claim_id)
+        await self.done(claim_id, "start_review", by=DENIZ)
+        await self.done(claim_id, "approve_claim", {"note": "complete"}, by=DENIZ)
+
+    async def causes(self, claim_id: str) -> list[dict[str, Any]]:
+        """Why the claim's events happened, as the store keeps it."""
+        async with await AsyncConnection.connect(self.settings.database_url) as connection:
+            rows = await connection.execute(
+                "SELECT convert_from(state, 'utf8')::json->'cause' FROM cpor.stored_events"
+                " WHERE originator_id = %s ORDER BY originator_version",
+                [claim_id],
+            )
+            return [cause for (cause,) in await rows.fetchall()]
+
+
+@asynccontextmanager
+async def running(database_url: str, nats_url: str, folder: Path) -> AsyncGenerator[Site]:
+    """All services in this process, on the simulated clock, and the web."""
+    settings = Settings(
+        data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated"
+    )
+    await prepare(nats_url)
+    shells = [Shell(import_module(name).service(settings), settings) for name in MODULES.values()]
+    loops = [asyncio.create_task(shell.run()) for shell in shells]
+    try:
+        async with opened(settings) as (_, client):
+            site = Site(settings, client)
+            await site.until_ready()
+            yield site
+    finally:
+        for shell in shells:
+            shell.stop()
+        await asyncio.gather(*loops)
+
+
+@asynccontextmanager
+async def fresh(server: Postgres, folder: Path, name: str) -> AsyncGenerator[Site]:
+    """A system with a database and a nats-server of its own."""
+    async with await AsyncConnection.connect(server.url, autocommit=True) as connection:
+        await connection.execute(
+            SQL("CREATE DATABASE {} TEMPLATE template_migrated").format(Identifier(name))
+        )
+    nats = NatsServer(DataDir(folder / "nats"), free_port(), "interval")
+    await nats.start()
+    try:
+        async with running(server.url_for(name), nats.url, folder / "data") as site:
+            yield site
+    finally:
+        await nats.stop()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def site(
+    migrated_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Site]:
+    """A system that many tests share, each with claims of its own."""
+    async with fresh(migrated_server, tmp_path_factory.mktemp("site"), "site") as shared:
+        yield shared
+
+
+@pytest_asyncio.fixture
+async def own_site(database_url: str, nats_url: str, tmp_path: Path) -> AsyncGenerator[Site]:
+    """A system of the test's own, empty, whose clock nobody else reads."""
+    async with running(database_url, nats_url, tmp_path / "data") as site:
+        yield site
+
+
+@pytest.fixture
+def claim_id(request: pytest.FixtureRequest) -> str:
+    """A claim of the test's own."""
+    return str(uuid5(NAMESPACE_URL, request.node.nodeid))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_list(
+    migrated_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Site]:
+    """A system with five claims and no others: two submitted, three drafts, one of them John's."""
+    async with fresh(migrated_server, tmp_path_factory.mktemp("list"), "list") as site:
+        names = [str(uuid5(NAMESPACE_URL, f"claim {number}")) for number in range(5)]
+        for name in names[:2]:
+            await site.submitted(name)
+        await site.draft(names[2], by=JOHN)
+        await site.draft(names[3], name="Kadıköy ve Istanbul")
+        await site.draft(names[4])
+        yield site
