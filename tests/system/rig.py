@@ -116,13 +116,18 @@ class System:
 
     async def until_settled(self) -> None:
         """Wait until all commands are decided, and all events are published and on the board."""
-        async with (
-            asyncio.timeout(_PATIENCE),
-            connected(self.nats.url, "rig", _PATIENCE) as nats,
-            await AsyncConnection.connect(self.settings.database_url, autocommit=True) as store,
-        ):
-            while not await _settled(nats, store):  # noqa: ASYNC110 - of other processes
-                await asyncio.sleep(_GLANCE)
+        async with connected(self.nats.url, "rig", _PATIENCE) as nats:
+            await until_settled(nats, self.settings.database_url)
+
+
+async def until_settled(nats: Connection, database_url: str) -> None:
+    """Wait until all commands are decided, and all events are published and on the board."""
+    async with (
+        asyncio.timeout(_PATIENCE),
+        await AsyncConnection.connect(database_url, autocommit=True) as store,
+    ):
+        while not await _settled(nats, store):  # noqa: ASYNC110 - of other processes
+            await asyncio.sleep(_GLANCE)
 
 
 async def _settled(nats: Connection, store: AsyncConnection) -> bool:
