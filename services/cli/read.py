@@ -173,7 +173,7 @@ def _board(claims: Sequence[Mapping[str, Any]], *, utc: bool) -> Table:
     table.add_column("Claim", no_wrap=True)
     table.add_column("Name and customer", overflow="fold")
     table.add_column("Status", overflow="fold")
-    table.add_column("Whose turn, until")
+    table.add_column("Whose turn, until", no_wrap=True)
     for claim in claims:
         table.add_row(
             Text(f"{claim['claim_id']}\n").append(f"{claim['org']}", "dim"),
