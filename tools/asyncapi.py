@@ -450,7 +450,7 @@ def _command_envelope(name: str, command: type[BaseModel]) -> Schema:
                 "pattern": r"^\S+$",
                 "description": "Who sent it.",
             },
-            "time": {**_INSTANT, "description": "When it was sent: recorded, never judged (R18)."},
+            "time": {**_INSTANT, "description": "When it was sent: never judged (R18)."},
             "datacontenttype": {"type": "string", "pattern": r"^application/json\b"},
             "dataschema": {"const": f"/schemas/{name}/1"},
             **actor,
