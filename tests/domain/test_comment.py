@@ -1,8 +1,12 @@
 """Comments, and what history needs of every fact."""
 
+import re
+
 import pytest
+from pydantic import ValidationError
 
 from domain.claim import EVENTS
+from domain.command import ApproveClaim, PostComment
 from domain.event import Cause, DomainEvent
 from domain.lifecycle import Phase
 from domain.refusal import NotAllowed, NotPossible
@@ -102,3 +106,36 @@ def test_every_fact_tells_who_and_when(event: type[DomainEvent]) -> None:
 def test_every_actor_has_a_side(cause: Cause, side: Side) -> None:
     """History shows what happened from the partner's or the reviewer's side, or another."""
     assert cause.actor.side is side
+
+
+@pytest.mark.rule("R23")
+@pytest.mark.parametrize("text", ["First line.\n\tSecond.\r\nThird.", "Müşteri imzaladı – 你好"])
+def test_a_comment_is_text_of_any_language_and_many_lines(text: str) -> None:
+    """Line breaks and tabs are part of it."""
+    assert PostComment.model_validate({"text": text}).text == text
+
+
+@pytest.mark.rule("R23")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nul \0 byte", "must not contain the control character U+0000"),
+        ("escape \x1b[31m", "must not contain the control character U+001B"),
+        (" \n ", "at least 1 character"),
+        ("x" * 10_001, "at most 10000 characters"),
+    ],
+    ids=["nul", "escape", "blank", "endless"],
+)
+@pytest.mark.fault(39)
+def test_what_is_no_text_is_no_comment(text: str, reason: str) -> None:
+    """Nothing invisible, nothing empty, nothing endless."""
+    with pytest.raises(ValidationError, match=re.escape(reason)):
+        PostComment.model_validate({"text": text})
+
+
+@pytest.mark.rule("R23")
+@pytest.mark.parametrize("data", [{}, {"note": None}, {"note": "  "}])
+def test_a_note_that_may_be_left_out_may_be_empty(data: dict[str, str | None]) -> None:
+    """Absent, null and blank all mean that nothing was noted."""
+    assert ApproveClaim.model_validate(data).note == ""
+    assert ApproveClaim.model_validate({"note": " Fine. "}).note == "Fine."

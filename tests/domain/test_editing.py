@@ -223,6 +223,30 @@ def test_a_draft_can_move_to_another_solution_area() -> None:
     assert claim.subscription_ids == ("sub-1",)
 
 
+@pytest.mark.rule("R21")
+def test_an_edit_is_checked_against_the_details_that_stay() -> None:
+    """Area, activities and subscriptions are those that the claim was created with."""
+    claim = given(
+        created(
+            solution_area=SolutionArea.BUSINESS_APPLICATIONS,
+            activities=[Activity.PRESALES],
+            products=["power_bi"],
+            subscription_ids=["sub-1"],
+        )
+    )
+
+    edit(claim, Details(products=("power_apps",)))
+
+    assert claim.products == ("power_apps",)
+    with refused(
+        claim,
+        Invalid(
+            [FieldError("/subscription_ids", "at least one is needed for power_apps")], rule="R21"
+        ),
+    ):
+        edit(claim, Details(subscription_ids=()))
+
+
 @pytest.mark.rule("R22")
 @pytest.mark.parametrize(
     "history", [EDITING, SUBMITTED, ACTION_REQUIRED], ids=lambda h: h[-1].TOPIC
