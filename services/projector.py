@@ -143,21 +143,28 @@ async def first_after(nats: Connection, place: int) -> int:
     await nats.until_up()
     state = (await nats.js.stream_info(EVENTS)).state
     first, end = max(state.first_seq, 1), state.last_seq + 1
-    if not state.messages or await _carried(nats, state.last_seq) <= place:
+    if not state.messages or not await _is_after(nats, state.last_seq, place):
         return end
     while first < end:
         middle = (first + end) // 2
-        if await _carried(nats, middle) <= place:
-            first = middle + 1
-        else:
+        if await _is_after(nats, middle, place):
             end = middle
+        else:
+            first = middle + 1
     return first
 
 
-async def _carried(nats: Connection, sequence: int) -> int:
-    """The position that a message carries, or the next one where it was deleted."""
+async def _is_after(nats: Connection, sequence: int, place: int) -> bool:
+    """Whether a message, or the next one where it was deleted, is still to be taken in.
+
+    One that can't be read is, so that it stops the projector where it stands.
+    """
     message = await nats.js.get_msg(EVENTS, sequence, subject=">", next=True)
-    return int(from_json(message.data or b"{}")["sequence"])
+    try:
+        carried: int = from_json(message.data or b"")["sequence"]
+    except (KeyError, TypeError, ValueError):
+        return True
+    return carried > place
 
 
 def service(settings: Settings) -> Projector:
