@@ -198,10 +198,37 @@ async def test_a_claim_passes_through_the_parts(tmp_path: Path, database: str) -
                 *("created", "poe_attached", "submitted", "review_started", "approved")
             ]
 
+            await _operate(topology)
             codes = await topology.stop()
 
         assert codes == dict.fromkeys(SERVICES, 0)
         assert topology.left() == []
+
+
+async def _operate(topology: Topology) -> None:
+    """What an operator does: look at everything, and at a message that nobody could be answered."""
+    async with connected(topology.nats.url("upstream"), "upstream", 10.0) as nats:
+        await nats.js.publish(f"cpor.commands.submit_claim.{CLAIM}", b"no JSON")
+    await _until_buried(topology.nats)
+    variables = topology.variables("operator")
+
+    doctor = await cli.run(variables, "doctor", "--json")
+    letters = await cli.run(variables, "dead-letters", "list", "--json")
+    again = await cli.run(variables, "dead-letters", "requeue", "1")
+
+    failed = {each["what"] for each in json.loads(doctor.out)["checks"] if each["level"] == "fail"}
+    assert failed == {"fsync", "full_page_writes"}, "what the tests' PostgreSQL goes without"
+    (letter,) = json.loads(letters.out)
+    assert letter["subject"] == f"cpor.commands.submit_claim.{CLAIM}"
+    assert again.code == 0, again.err
+
+
+async def _until_buried(nats: DeployedNats) -> None:
+    async with asyncio.timeout(20), connected(nats.url("operator"), "test", 10.0) as operator:
+        while not (  # noqa: ASYNC110 - of another process
+            await operator.js.stream_info("CPOR_DEAD_LETTERS")
+        ).state.messages:
+            await asyncio.sleep(_GLANCE)
 
 
 async def _published(nats: DeployedNats) -> list[str]:
