@@ -1,7 +1,7 @@
 """The product catalogue: what can be claimed, for what, and when (R1)."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Self
@@ -66,13 +66,18 @@ class Catalogue(Resource):
         products: Sequence[str],
         subscription_ids: Sequence[str],
         on: date,
+        *,
+        kept: Collection[str] = (),
     ) -> list[FieldError]:
-        """What keeps a claim from naming these together on that day; empty when nothing does."""
+        """What keeps a claim from naming these together on that day; empty when nothing does.
+
+        Products that are `kept`, as the claim named them before, need not be offered any more.
+        """
         return [
             *_repeated("activities", activities),
             *_not_together(solution_area, activities),
             *_repeated("products", products),
-            *self._not_claimable(solution_area, activities, products, on),
+            *self._not_claimable(solution_area, activities, products, on, kept),
             *_repeated("subscription_ids", subscription_ids),
             *self._without_subscription(products, subscription_ids),
         ]
@@ -87,6 +92,7 @@ class Catalogue(Resource):
         activities: Sequence[Activity],
         products: Sequence[str],
         on: date,
+        kept: Collection[str],
     ) -> Iterator[FieldError]:
         if not products:
             yield FieldError("/products", "at least one product is needed")
@@ -96,7 +102,9 @@ class Catalogue(Resource):
             if product is None:
                 yield FieldError(pointer, f"there is no product {code!r} in the catalogue")
                 continue
-            if on < product.valid_from:
+            if code in kept:
+                pass
+            elif on < product.valid_from:
                 yield FieldError(pointer, f"{code} can be claimed from {product.valid_from} on")
             elif not product.offered(on):
                 yield FieldError(pointer, f"{code} could be claimed until {product.valid_to}")

@@ -309,6 +309,7 @@ class Claim(BaseAggregate[UUID]):
                 else changes.subscription_ids,
                 now,
                 rule="R21",
+                kept=self.products,
             )
         self._state(self.Edited, changes=changes, cause=cause, now=now)
 
@@ -854,7 +855,10 @@ def _require_offered(
     now: datetime,
     *,
     rule: str,
+    kept: Sequence[str] = (),
 ) -> None:
-    problems = catalogue.problems(solution_area, activities, products, subscription_ids, now.date())
+    problems = catalogue.problems(
+        solution_area, activities, products, subscription_ids, now.date(), kept=kept
+    )
     if problems:
         raise Invalid(problems, rule=rule)

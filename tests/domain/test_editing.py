@@ -32,6 +32,7 @@ from tests.domain.examples import (
     document,
     edited,
     given,
+    instant,
     poe_attached,
     refused,
     review_started,
@@ -259,6 +260,40 @@ def test_a_claim_never_goes_below_one_product(history: tuple[ClaimEvent, ...]) -
         claim, Invalid([FieldError("/products", "at least one product is needed")], rule="R21")
     ):
         edit(claim, Details(products=()))
+
+
+@pytest.mark.rule("R22")
+def test_a_product_that_was_withdrawn_since_stays_claimed_while_others_are_removed() -> None:
+    """What was offered when it was claimed needs not be offered still; what is new must be."""
+    claim = given(
+        created(products=("teams", "exchange", "skype_for_business")),
+        poe_attached(),
+        submitted(),
+    )
+    after_its_end = instant("2021-08-16T09:00Z")
+
+    claim.edit(
+        changes=Details(products=("teams", "skype_for_business")),
+        catalogue=CATALOGUE,
+        cause=PARTNER,
+        now=after_its_end,
+    )
+
+    assert claim.products == ("teams", "skype_for_business")
+    newly = given(created(products=("teams",)), poe_attached(), submitted())
+    with refused(
+        newly,
+        Invalid(
+            [FieldError("/products/1", "skype_for_business could be claimed until 2021-07-31")],
+            rule="R21",
+        ),
+    ):
+        newly.edit(
+            changes=Details(products=("teams", "skype_for_business")),
+            catalogue=CATALOGUE,
+            cause=PARTNER,
+            now=after_its_end,
+        )
 
 
 @pytest.mark.rule("R22")
