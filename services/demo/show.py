@@ -10,7 +10,7 @@ import httpx
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from services.cli.api import base_url
@@ -30,6 +30,8 @@ POLICY = "seed-2021"
 """The story is told under this profile, in UTC: its days are those of these periods."""
 
 _CONNECT_PATIENCE = 5.0
+_BAR = 24
+_ONE_LINE = Column(no_wrap=True, overflow="ellipsis", ratio=1)
 _PATIENCE = 60.0
 """Seconds for an answer; moving the clock takes until all that came due is recorded."""
 
@@ -106,12 +108,12 @@ class Story:
         """Play all days, with their captions. Raises StoryStopped."""
         columns = (
             SpinnerColumn(),
-            BarColumn(),
+            BarColumn(_BAR),
             MofNCompleteColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False, table_column=_ONE_LINE),
         )
         total = sum(map(len, self._plan.values()))
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, expand=True) as progress:
             task = progress.add_task("", total=total)
             for day, caption in CHAPTERS.items():
                 passed = await self._stage.move_to(instant(day))
@@ -135,15 +137,14 @@ class Story:
         return ended
 
 
-def _chapter(day: str, caption: str, passed: int) -> Text:
+def _chapter(day: str, caption: str, passed: int) -> Table:
     """The day's caption, and above it what came due since the day before."""
-    named = "1 deadline passes." if passed == 1 else f"{passed} deadlines pass."
-    deadlines = f"{'until then':>15}  {named}\n" if passed else ""
-    return Text.assemble(
-        (deadlines, "dim"),
-        (f"{instant(day):%a %d %b %Y}  ", "cyan"),
-        caption,
-    )
+    table = Table.grid(Column(no_wrap=True, justify="right"), "", padding=(0, 2, 0, 0))
+    if passed:
+        deadlines = "1 deadline passes." if passed == 1 else f"{passed} deadlines pass."
+        table.add_row("until then", deadlines, style="dim")
+    table.add_row(Text(f"{instant(day):%a %d %b %Y}", "cyan"), caption)
+    return table
 
 
 def _table(ended: Mapping[Ending, list[Part]]) -> Table:
