@@ -214,6 +214,17 @@ def test_what_the_schema_refuses_the_service_refuses(
     assert not _is_decided(example["summary"], body)
 
 
+@pytest.mark.parametrize("command", ["start_review", "record_assessment", "post_comment"])
+def test_only_partners_name_an_organisation(command: str) -> None:
+    """An organisation beside another role is refused, by the schema as by the service."""
+    examples = MESSAGES[command]["examples"]
+    for example in (each for each in examples if "actororg" not in each["payload"]):
+        body = example["payload"] | {"actororg": "1234567"}
+
+        assert flaws(MESSAGES[command]["payload"], body)
+        assert not _is_decided(example["summary"], body)
+
+
 def _is_decided(subject: str, body: dict[str, Any]) -> bool:
     """Whether the service would let a claim decide this."""
     try:

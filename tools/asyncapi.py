@@ -428,7 +428,6 @@ def _command_envelope(name: str, command: type[BaseModel]) -> Schema:
     }
     if partners:
         actor["actororg"] = {**TypeAdapter(Org).json_schema(), "description": "Partners only."}
-    must_name_org = {"properties": {"actorrole": {"enum": partners}}}
     required = ["id", "source", "specversion", "subject", "type", "actorid", "actorrole"]
     if any(field.is_required() for field in command.model_fields.values()) or name == "edit_claim":
         required.append("data")
@@ -462,12 +461,19 @@ def _command_envelope(name: str, command: type[BaseModel]) -> Schema:
             "traceparent": _TRACEPARENT,
             "data": {"$ref": f"#/components/schemas/{command.__name__}"},
         },
-        **(
-            {"if": must_name_org, "then": {"required": ["actororg"]}}
-            if partners and partners != roles
-            else {}
-        ),
+        **_org_rule(roles, partners),
     }
+
+
+def _org_rule(roles: Sequence[str], partners: Sequence[str]) -> Schema:
+    """Partners name their organisation, others none."""
+    named: Schema = {"required": ["actororg"]}
+    if not partners:
+        return {"not": named}
+    if len(partners) == len(roles):
+        return {}
+    by_partner = {"properties": {"actorrole": {"enum": partners}}}
+    return {"if": by_partner, "then": named, "else": {"not": named}}
 
 
 def _event_envelope(name: str, event: type[BaseModel]) -> Schema:
