@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W_]+")
+_MARK = re.compile("[\u0300-\u036f]+")
 _DOTLESS = str.maketrans("ı", "i")
 _LONGEST = 300
 """Characters of a word that count; the database refuses words of more than 2,046 bytes."""
@@ -19,8 +20,7 @@ def fold(text: str) -> str:
     """The text in lower case and without accents."""
     if text.isascii():
         return text.lower()
-    letters = unicodedata.normalize("NFKD", text.casefold().translate(_DOTLESS))
-    return "".join(each for each in letters if not unicodedata.combining(each))
+    return _MARK.sub("", unicodedata.normalize("NFKD", text.casefold().translate(_DOTLESS)))
 
 
 def words(*texts: str) -> set[str]:
