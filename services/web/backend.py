@@ -54,6 +54,7 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
         kwargs={"autocommit": True, "application_name": "cpor web"},
         min_size=2,
         max_size=10,
+        max_waiting=200,
         check=AsyncConnectionPool.check_connection,
         timeout=_PATIENCE,
         reconnect_timeout=_PATIENCE,  # then the next request asks anew, without a grown delay

@@ -1,6 +1,7 @@
 """Claims as their readers see them: what the contract names, and no more than they may know."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -134,7 +135,7 @@ class ClaimView(View):
         reviewer = row.reviewer if may_know_reviewers(reader) or not row.reviewer else SOME_REVIEWER
         return cls.model_validate(
             {
-                **{name: getattr(row, name, None) for name in cls.model_fields},
+                **{name: getattr(row, name) for name in _AS_ON_THE_BOARD},
                 "customer": {
                     "name": row.customer_name,
                     "domain": row.customer_domain,
@@ -147,6 +148,12 @@ class ClaimView(View):
                 "reviewer": reviewer,
             }
         )
+
+
+_AS_ON_THE_BOARD = tuple(
+    ClaimView.model_fields.keys() & {field.name for field in fields(ClaimRow)} | {"whose_turn"}
+)
+"""What is answered as it stands on the board."""
 
 
 class ClaimList(View):
