@@ -21,6 +21,7 @@ COMMANDS = {
     "history": "read",
     "tail": "tail",
     "due": "due",
+    "rebuild": "rebuild",
     "doctor": "doctor",
     "dead-letters": "dead_letters",
 }
