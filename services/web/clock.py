@@ -23,9 +23,12 @@ from domain.vocabulary import Role
 from services.backoff import Backoff
 from services.clock import SimulatedClock
 from services.clock_mover import BackwardsError, ClockMover
+from services.health import State
 from services.web.backend import Backend, Served
 from services.web.body import read_as
 from services.web.caller import Caller
+from services.web.problem import Unavailable
+from services.web.readiness import survey
 from services.web.schema import problems
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -105,10 +108,11 @@ async def move(request: Request, caller: Caller, backend: Served) -> Moved:
     if not isinstance(clock, SimulatedClock):
         raise NotFound("the clock is the machine's: only with CPOR_CLOCK=simulated it can be moved")
     movement = await read_as(Movement, request)
-    mover = ClockMover(backend.settings.database_url, clock, backend.broker.connection)
     if await _target(movement, backend) >= LATEST:
         field = "advance" if movement.set is None else "set"
         raise Invalid([FieldError(f"/{field}", f"must not lead to the year {LATEST:%Y}")])
+    await _require_ready(backend)
+    mover = ClockMover(backend.settings.database_url, clock, backend.broker.connection)
     try:
         moved = (
             await mover.set(movement.set)
@@ -136,6 +140,17 @@ async def keep_ticking(backend: Backend) -> None:
             await asyncio.sleep(backoff.next())
         else:
             return
+
+
+async def _require_ready(backend: Backend) -> None:
+    """Raise Unavailable where something is missing without which the move would never end."""
+    missing = [
+        name
+        for name, component in (await survey(backend)).components.items()
+        if component.state is not State.RUNNING
+    ]
+    if missing:
+        raise Unavailable(f"not everything runs that the clock moves: {', '.join(missing)}")
 
 
 async def _target(movement: Movement, backend: Backend) -> datetime:

@@ -41,6 +41,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
+        json_schema_extra={"pattern": f"^{_COMMAND_ID.pattern}$", "examples": ["3f9c2a1b-submit"]},
         description="The command id, unique for the claim: 1 to 64 of `A-Z a-z 0-9 _ -`. The same "
         "command under the same id has its effect once, however often it is sent. Generated, and "
         "returned in the header of the same name, when absent.",
@@ -50,6 +51,7 @@ IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
+        json_schema_extra={"pattern": f"^{_ENTITY_TAG.pattern}$", "examples": ['"3"']},
         description='`"<version>"`: the version of the claim that the decision was made on (R14).',
     ),
 ]
@@ -141,7 +143,7 @@ def _add_routes() -> None:
             methods=["POST"],
             operation_id=command,
             summary=purpose.removesuffix("."),
-            description=f"{purpose}\n\nFor {senders}.",
+            description=f"For {senders}.",
             response_model=OutcomeData,
             response_description="Accepted: the outcome's data.",
             responses={

@@ -22,10 +22,11 @@ def _canonical(text: str) -> UUID:
 ClaimId = Annotated[
     UUID,
     BeforeValidator(_canonical),
-    WithJsonSchema({"type": "string", "format": "uuid", "pattern": _CANONICAL}),
+    WithJsonSchema(
+        {"type": "string", "format": "uuid", "pattern": _CANONICAL, "examples": [CLAIM_ID]}
+    ),
     Path(
         description="A UUID in lower case, chosen by whoever creates the claim.",
-        examples=[CLAIM_ID],
     ),
 ]
 DocumentDigest = Annotated[Digest, Path(description="`sha256:` and 64 hexadecimal digits.")]

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 
-from tests.web.conftest import AYSE, CUSTOMER, DENIZ, OPERATOR, Site
+from services.settings import Settings
+from tests.web.conftest import AYSE, CUSTOMER, DENIZ, OPERATOR, Site, opened
 
 
 async def move(site: Site, movement: dict[str, object], by: str = OPERATOR) -> httpx.Response:
@@ -74,6 +75,17 @@ async def test_a_movement_that_is_none_is_refused(own_site: Site) -> None:
 async def test_only_operators_move_the_clock(own_site: Site) -> None:
     """Nobody else has a reason to."""
     assert (await move(own_site, {"advance": "P1D"}, by=DENIZ)).status_code == 403
+
+
+async def test_a_move_that_could_never_end_is_not_begun(nowhere: Settings) -> None:
+    """Without the services nothing that is due would happen."""
+    async with opened(nowhere.model_copy(update={"clock": "simulated"})) as (_, client):
+        response = await client.post(
+            "/dev/clock", json={"set": "2031-01-01T00:00:00Z"}, headers={"X-Cpor-Actor": OPERATOR}
+        )
+
+    assert response.status_code == 503
+    assert "timer" in response.json()["detail"]
 
 
 async def test_the_machines_clock_is_not_moved(alone: httpx.AsyncClient) -> None:
