@@ -29,6 +29,8 @@ class Cause(Fact):
     """Keyed digest of the command's content: tells a repetition from a reused id. Not published."""
     source: str = ""
     """URI of the command's sender. Not published."""
+    sent_at: AwareDatetime | None = None
+    """When the sender says it was sent; recorded, never judged (R18). Not published."""
     traceparent: str | None = None
 
 

@@ -4,7 +4,7 @@ This is the only module that asks the machine for the time.
 """
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -106,12 +106,12 @@ class SimulatedClock:
 
 
 @asynccontextmanager
-async def open_clock(settings: Settings) -> AsyncIterator[Clock]:
+async def open_clock(settings: Settings) -> AsyncGenerator[Clock]:
     """The clock that the settings ask for, up to date."""
     if settings.clock == "system":
         yield SystemClock()
         return
-    async with AsyncConnectionPool(
+    async with AsyncConnectionPool[AsyncConnection](
         settings.database_url, min_size=0, max_size=2, open=False, name="clock"
     ) as pool:
         clock = SimulatedClock(pool)

@@ -59,6 +59,7 @@ class CommandMessage:
     content: bytes
     """Canonical form of what is asked and by whom: tells a repetition from a reused command id."""
     expected_version: int | None
+    sent_at: datetime | None
     traceparent: str | None
 
 
@@ -147,6 +148,7 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
         source=attribute.source,
         content=canonical([envelope.command, actor.role, actor.org, actor.id, data]),
         expected_version=attribute.expectedversion,
+        sent_at=attribute.time,
         traceparent=attribute.traceparent,
     )
 
@@ -179,9 +181,13 @@ def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> 
     try:
         return model.model_validate_json(to_json(value), strict=True)
     except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        # A list whose items are all wrong is not too short as well.
+        within = {wrong["loc"][:-1] for wrong in found}
         errors += [
             FieldError("".join(f"/{part}" for part in wrong["loc"]), _sentence(wrong))
-            for wrong in error.errors(include_url=False, include_input=False)
+            for wrong in found
+            if wrong["type"] != "too_short" or wrong["loc"] not in within
         ]
         return None
 

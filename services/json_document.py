@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from domain.refusal import FieldError
 
@@ -96,13 +96,14 @@ def _errors(document: object) -> Iterator[FieldError]:
             case str() if not _encodable(value):
                 yield FieldError(pointer, "has a lone surrogate, which is no character")
             case dict():
-                for key, member in value.items():
+                for key, member in cast("dict[str, object]", value).items():
                     name = key if _encodable(key) else key.encode("ascii", "replace").decode()
                     if name != key:
                         yield FieldError(f"{pointer}/{name}", "has a lone surrogate in its name")
                     pending.append((f"{pointer}/{name}", member))
             case list():
-                pending += [(f"{pointer}/{i}", item) for i, item in enumerate(value)]
+                items = cast("list[object]", value)
+                pending += [(f"{pointer}/{place}", item) for place, item in enumerate(items)]
             case _:
                 pass
 

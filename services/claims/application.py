@@ -226,6 +226,7 @@ class Claims(EventStoreApplication):
                 command_id=envelope.command_id,
                 digest=digest,
                 source=message.source,
+                sent_at=message.sent_at,
                 traceparent=message.traceparent,
             ),
             now=now,

@@ -1,5 +1,6 @@
 """The claims application on the real store: one effect for each command, whatever happens."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -341,3 +342,18 @@ def test_a_command_that_breaks_its_decision_leaves_the_others_of_its_batch_alone
 
     assert [type(answer) for answer in answers] == [Outcome, Fault, Outcome, Outcome]
     assert outcome(answers[3])["version"] == 2
+
+
+@pytest.mark.rule("R18")
+def test_when_a_command_was_sent_is_recorded_and_never_judged(
+    claims: Claims, database_url: str
+) -> None:
+    """The sender's time stands with the cause; the event's own time is the arrival's."""
+    claims.handle([arrival(CLAIM, "create_claim", CREATE, at=NOON + timedelta(days=3))])
+
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT state FROM cpor.stored_events").fetchone()
+    assert row is not None
+    state = json.loads(row[0])
+    assert state["cause"]["sent_at"] == "2021-05-17T12:00:00Z"
+    assert state["timestamp"] == "2021-05-20T12:00:00Z"

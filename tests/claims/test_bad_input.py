@@ -161,6 +161,16 @@ async def test_wrong_contents_are_refused_naming_the_field(answers: Answers) -> 
     await _works(answers)
 
 
+async def test_a_wrong_item_is_named_alone(answers: Answers) -> None:
+    """A list whose only item is wrong is not said to be too short as well."""
+    wrong = {**CREATE, "activities": ["juggling"]}
+
+    outcome = await answers.after(SUBJECT, text(data=wrong))
+
+    errors = json.loads(outcome.data)["data"]["problem"]["errors"]
+    assert [error["pointer"] for error in errors] == ["/activities/0"]
+
+
 async def test_extension_attributes_that_nobody_knows_are_ignored(answers: Answers) -> None:
     """Upstream systems may carry their own along."""
     outcome = await answers.after(SUBJECT, text(partitionkey="7", Odd_Name=[1]))
