@@ -34,6 +34,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python -m tools.asyncapi
+	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.state_diagram
 
 format: $(DEV)
