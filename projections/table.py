@@ -53,6 +53,14 @@ Index("claim_board_updated_idx", claim_board.c.updated_at, claim_board.c.claim_i
 Index("claim_board_created_idx", claim_board.c.created_at, claim_board.c.claim_id)
 Index("claim_board_org_idx", claim_board.c.org, claim_board.c.updated_at, claim_board.c.claim_id)
 Index(
+    "claim_board_turn_idx",
+    claim_board.c.whose_turn,
+    due_or_never,
+    claim_board.c.claim_id,
+    postgresql_where=text("whose_turn IN ('partner', 'reviewer')"),
+)
+Index("claim_board_passed_idx", claim_board.c.claim_id, postgresql_where=text("passed"))
+Index(
     "claim_board_due_soon_idx",
     claim_board.c.due_soon_at,
     postgresql_where=text("due_soon_at IS NOT NULL AND NOT passed"),

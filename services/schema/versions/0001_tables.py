@@ -86,6 +86,10 @@ CREATE INDEX claim_board_due_idx
 CREATE INDEX claim_board_updated_idx ON cpor.claim_board (updated_at, claim_id);
 CREATE INDEX claim_board_created_idx ON cpor.claim_board (created_at, claim_id);
 CREATE INDEX claim_board_org_idx ON cpor.claim_board (org, updated_at, claim_id);
+CREATE INDEX claim_board_turn_idx
+    ON cpor.claim_board (whose_turn, coalesce(due_at, 'infinity'::timestamptz), claim_id)
+    WHERE whose_turn IN ('partner', 'reviewer');
+CREATE INDEX claim_board_passed_idx ON cpor.claim_board (claim_id) WHERE passed;
 CREATE INDEX claim_board_due_soon_idx ON cpor.claim_board (due_soon_at)
     WHERE due_soon_at IS NOT NULL AND NOT passed;
 
