@@ -107,7 +107,9 @@ DomainName = Annotated[
 MpnId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,32}$")]
 ProductCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
 SubscriptionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Activities = Annotated[tuple[Activity, ...], Field(min_length=1), AfterValidator(_distinct)]
+Activities = Annotated[
+    tuple[Activity, ...], Field(min_length=1, max_length=10), AfterValidator(_distinct)
+]
 Products = Annotated[
     tuple[ProductCode, ...], Field(min_length=1, max_length=50), AfterValidator(_distinct)
 ]
@@ -233,7 +235,9 @@ class RequireAction(Command):
     """Ask the partner for more (R4, R19)."""
 
     NAME = "require_action"
-    reasons: Annotated[tuple[ActionReason, ...], Field(min_length=1), AfterValidator(_distinct)]
+    reasons: Annotated[
+        tuple[ActionReason, ...], Field(min_length=1, max_length=10), AfterValidator(_distinct)
+    ]
     products: Annotated[
         tuple[ProductCode, ...], Field(max_length=50), AfterValidator(_distinct)
     ] = ()
@@ -266,7 +270,9 @@ class RejectClaim(Command):
     """Turn the claim down (R7)."""
 
     NAME = "reject_claim"
-    reasons: Annotated[tuple[ReviewersReason, ...], Field(min_length=1), AfterValidator(_distinct)]
+    reasons: Annotated[
+        tuple[ReviewersReason, ...], Field(min_length=1, max_length=10), AfterValidator(_distinct)
+    ]
     note: Text
 
 

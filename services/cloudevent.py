@@ -25,7 +25,7 @@ from domain.command import COMMANDS, AnyCommand, Instant
 from domain.refusal import FieldError, Invalid, NotPossible, Refusal, StaleVersion, TooLarge
 from domain.schema import recall
 from domain.vocabulary import Role
-from services.json_document import Unreadable, load
+from services.json_document import MAX_ERRORS, Unreadable, load, pointer_to
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
@@ -33,10 +33,10 @@ SOURCE = "/cpor"
 MAX_COMMAND_BYTES = 256 * 1024
 """What a command may weigh."""
 
-_COMMAND_SUBJECT = re.compile(r"^cpor\.commands\.([a-z_]+)\.([^.]+)$")
-_COMMAND_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_COMMAND_SUBJECT = re.compile(r"cpor\.commands\.([a-z_]+)\.([^.]+)")
+_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TYPE_PREFIX = "cpor.command."
-_CLAIM_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+_CLAIM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
     Raises Unreadable when the message is no JSON, no CloudEvent, or not a known command with a
     usable command id and a claim id that match the NATS subject.
     """
-    matched = _COMMAND_SUBJECT.match(subject)
+    matched = _COMMAND_SUBJECT.fullmatch(subject)
     if matched is None:
         raise Unreadable("subject is not cpor.commands.<command>.<claim_id>")
     document = load(body)
@@ -94,12 +94,12 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
     if attributes.get("type") != _TYPE_PREFIX + name:
         raise Unreadable("type does not match the command in the subject")
     command_id = attributes.get("id")
-    if not isinstance(command_id, str) or not _COMMAND_ID.match(command_id):
+    if not isinstance(command_id, str) or not _COMMAND_ID.fullmatch(command_id):
         raise Unreadable("id is not a command id: 1 to 64 of A-Z a-z 0-9 _ -")
     claim = attributes.get("subject")
     if not isinstance(claim, str) or claim != subject_claim:
         raise Unreadable("subject attribute does not match the claim id in the NATS subject")
-    if not _CLAIM_ID.match(claim):
+    if not _CLAIM_ID.fullmatch(claim):
         raise Unreadable("claim id is not a UUID in its usual, lower-case form")
     return Readable(Envelope(name, command_id, UUID(claim)), attributes, document.errors)
 
@@ -121,14 +121,12 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
     callers know them; attributes by their own name.
     """
     envelope, attributes = readable.envelope, readable.attributes
-    errors = [
-        FieldError(error.pointer.removeprefix("/data"), error.detail) for error in readable.errors
-    ]
+    errors = [FieldError(_within_data(error.pointer), error.detail) for error in readable.errors]
     if errors:
         return BadCommand(envelope, None, Invalid(errors))
     data: object = {} if attributes.get("data") is None else attributes["data"]
     command = _validated(COMMANDS[envelope.command], data, errors)
-    judged = {name: value for name, value in attributes.items() if name != "data"}
+    judged = {name: attributes[name] for name in _Attributes.model_fields if name in attributes}
     attribute = _validated(_Attributes, judged, errors)
     if attribute is None:
         return BadCommand(envelope, None, Invalid(errors))
@@ -184,12 +182,21 @@ def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> 
         found = error.errors(include_url=False, include_input=False)
         # A list whose items are all wrong is not too short as well.
         within = {wrong["loc"][:-1] for wrong in found}
-        errors += [
-            FieldError("".join(f"/{part}" for part in wrong["loc"]), _sentence(wrong))
+        named = [
+            FieldError(pointer_to(*wrong["loc"]), _sentence(wrong))
             for wrong in found
             if wrong["type"] != "too_short" or wrong["loc"] not in within
         ]
+        errors += named[:MAX_ERRORS]
+        if len(named) > MAX_ERRORS:
+            errors.append(FieldError("", f"and {len(named) - MAX_ERRORS} more"))
         return None
+
+
+def _within_data(pointer: str) -> str:
+    """A pointer into the message, as one into its data where it leads there."""
+    inside = pointer == "/data" or pointer.startswith("/data/")
+    return pointer.removeprefix("/data") if inside else pointer
 
 
 def _sentence(wrong: ErrorDetails) -> str:

@@ -7,7 +7,7 @@ connection, the consumer or the stream was lost, with growing pauses, and says s
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,6 +157,11 @@ class PullInbox:
                     await message.nak()
         except (Error, TimeoutError) as fault:  # the server finds out by itself, only later
             _log.info("inbox_left_untidy", stream=self.binding.stream, error=str(fault))
+
+    @property
+    def waiting(self) -> Sequence[Message]:
+        """What has arrived and was not taken yet."""
+        return tuple(self._buffer)
 
     async def take(self, limit: int = BATCH) -> list[Message]:
         """What has arrived, at most `limit` messages, in order; waits only when there is nothing.

@@ -3,11 +3,18 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from domain.refusal import FieldError
 
 _MAX_DIGITS = 30
+MAX_ERRORS = 20
+"""How many wrong places of a document are named."""
+MAX_NAME = 100
+"""Characters of a member's name that are repeated when it is wrong."""
+MAX_DEPTH = 64
+"""How deep arrays and objects may be nested: many times what any command needs."""
 
 
 class Unreadable(Exception):  # noqa: N818 - a finding about a message, not a fault of ours
@@ -79,10 +86,18 @@ def load(body: bytes) -> JsonDocument:
         raise Unreadable(f"body is not JSON: {error.msg}") from None
     except RecursionError:
         raise Unreadable("body is nested too deeply") from None
-    return JsonDocument(value, tuple(_errors(value)) if flawed else ())
+    flawed = flawed or body.count(b"{") + body.count(b"[") > MAX_DEPTH
+    return JsonDocument(value, tuple(islice(_errors(value), MAX_ERRORS)) if flawed else ())
 
 
 _INFINITY = float("inf")
+
+
+def pointer_to(*parts: str | int) -> str:
+    """The JSON pointer to a place (RFC 6901), cut where a name is absurdly long."""
+    return "".join(
+        "/" + str(part)[:MAX_NAME].replace("~", "~0").replace("/", "~1") for part in parts
+    )
 
 
 def _errors(document: object) -> Iterator[FieldError]:
@@ -90,6 +105,9 @@ def _errors(document: object) -> Iterator[FieldError]:
     pending: list[tuple[str, object]] = [("", document)]
     while pending:
         pointer, value = pending.pop()
+        if pointer.count("/") > MAX_DEPTH:
+            yield FieldError(pointer, "is nested too deeply")
+            continue
         match value:
             case _Flaw(detail=detail):
                 yield FieldError(pointer, detail)
@@ -99,8 +117,10 @@ def _errors(document: object) -> Iterator[FieldError]:
                 for key, member in cast("dict[str, object]", value).items():
                     name = key if _encodable(key) else key.encode("ascii", "replace").decode()
                     if name != key:
-                        yield FieldError(f"{pointer}/{name}", "has a lone surrogate in its name")
-                    pending.append((f"{pointer}/{name}", member))
+                        yield FieldError(
+                            pointer + pointer_to(name), "has a lone surrogate in its name"
+                        )
+                    pending.append((pointer + pointer_to(name), member))
             case list():
                 items = cast("list[object]", value)
                 pending += [(f"{pointer}/{place}", item) for place, item in enumerate(items)]

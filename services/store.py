@@ -1,6 +1,7 @@
 """The event store: the `eventsourcing` library, with group commit and batch loading."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,15 @@ from domain.event import DomainEvent
 from domain.schema import recall
 
 SCHEMA = "cpor"
+KEEPALIVES = MappingProxyType(
+    {
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
+)
+"""How a connection notices within about ten seconds that the server is gone without a word."""
 LOCK_TIMEOUT = "2s"
 """After which a batch that waits for a lock is put back, so that nothing piles up behind it."""
 CHANNEL = "cpor_events"
@@ -171,6 +181,7 @@ class EventFactory(PostgresFactory):
         where = conninfo_to_dict(database_url)
         self.datastore.pool.kwargs = {
             **where,
+            **KEEPALIVES,
             "options": f"{where.get('options', '')} -c lock_timeout={LOCK_TIMEOUT}",
             "row_factory": dict_row,
         }

@@ -9,9 +9,7 @@ from uuid import UUID
 
 import structlog
 from eventsourcing.persistence import (
-    InterfaceError,
-    OperationalError,
-    PersistenceError,
+    DataError,
     RecordConflictError,
 )
 
@@ -37,8 +35,6 @@ from services.store import Contact, EventStoreApplication, Recorded
 
 MAX_CACHED = 10_000
 """How many claims are kept in memory, the least recently used leaving first."""
-OUT_OF_REACH = (OperationalError, InterfaceError)
-"""Faults of the database that pass by themselves, or by somebody's hand: the commands wait."""
 _CONFLICTS = 5
 """How often a single command is decided anew because another writer was quicker."""
 
@@ -112,16 +108,14 @@ class Claims(EventStoreApplication):
         """Decide a batch, commit it as one, and answer each command, in order.
 
         When another writer has taken a version, or a decision fails for a defect of ours, each
-        command of the batch is decided by itself. Raises what the library says when the database is
-        out of reach; whether the commit succeeded shows when the commands come again.
+        command of the batch is decided by itself. Raises the library's PersistenceError when the
+        database can't be used; whether the commit succeeded shows when the commands come again.
         """
         try:
             return self._handle_together(arrivals)
-        except OUT_OF_REACH:
-            raise
         except RecordConflictError:
             _log.info("version_conflict", commands=len(arrivals))
-        except (_DecisionFailed, PersistenceError) as error:
+        except (_DecisionFailed, DataError) as error:
             _log.error("batch_failed", commands=len(arrivals), error=repr(error))
         return [self._handle_alone(arrival) for arrival in arrivals]
 
@@ -129,18 +123,20 @@ class Claims(EventStoreApplication):
         for _ in range(_CONFLICTS):
             try:
                 return self._handle_together([arrival])[0]
-            except OUT_OF_REACH:
-                raise
             except RecordConflictError:
                 continue
             except _DecisionFailed as failed:
                 return Fault(failed.error)
-            except PersistenceError as error:
+            except DataError as error:
                 return Fault(error)
         return Fault(RuntimeError("other writers were quicker each time"))
 
     def _handle_together(self, arrivals: Sequence[Arrival]) -> list[Answer]:
-        batch = _Batch(self._bring_in(arrivals), self._uploads_for(arrivals))
+        try:
+            claims = self._bring_in(arrivals)
+        except ValueError as error:  # UnknownEvent, ValidationError: history that can't be read
+            raise _DecisionFailed(error) from error
+        batch = _Batch(claims, self._uploads_for(arrivals))
         try:
             drafts = [self._draft(arrival, batch) for arrival in arrivals]
             recordings = (

@@ -1,21 +1,21 @@
 """The claims service: decides as one batch what arrived while the last commit ran, and answers."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+from uuid import UUID
 
 import structlog
+from eventsourcing.persistence import PersistenceError
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 from domain.command import PassDeadline
-from services.claims.application import (
-    OUT_OF_REACH,
-    Answer,
-    Arrival,
-    Claims,
-    Early,
-    Fault,
-)
+from services.claims.application import Answer, Arrival, Claims, Early, Fault
 from services.clock import Clock, open_clock
 from services.cloudevent import (
     CONTENT_TYPE,
@@ -44,6 +44,9 @@ HEARTBEAT = 1.0
 """Seconds after which a batch that takes long is said to be in progress, well within `ack_wait`."""
 EARLY = timedelta(seconds=10)
 """How far ahead of its instant a timer's command may be to wait for it; beyond, it is refused."""
+MEMORY = 10_000
+"""How many of the latest messages something is remembered of."""
+SHORTEST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -69,7 +72,7 @@ class ClaimsService:
         """Decide commands until told to stop, or until the leadership is lost."""
         settings = self._settings
         async with (
-            leadership(settings.database_url, self.name, context.report),
+            leadership(settings.database_url, self.name, context.report) as term,
             open_clock(settings) as clock,
         ):
             claims = await asyncio.to_thread(
@@ -84,8 +87,8 @@ class ClaimsService:
                     context.nats, durable, stopping=context.stopping, report=context.report
                 ) as inbox:
                     desk = Desk(context.nats, claims, clock)
-                    while messages := await inbox.take():
-                        await desk.work(messages)
+                    while not term.lost.is_set() and (messages := await inbox.take()):
+                        await desk.work(messages, inbox.waiting)
             finally:
                 await asyncio.to_thread(claims.close)
 
@@ -97,76 +100,145 @@ class Desk:
         self._nats = nats
         self._claims = claims
         self._clock = clock
+        self._faults: Recent[int] = Recent(MEMORY)
+        """How often each message failed by a defect of ours."""
+        self._refused: Recent[Outcome] = Recent(MEMORY)
+        """What was refused lately: a message that comes again was not sent again."""
 
-    async def work(self, messages: Sequence[Message]) -> None:
+    async def work(self, messages: Sequence[Message], waiting: Sequence[Message] = ()) -> None:
         """Bring a batch to its end: each message is answered, put back, or given up.
 
-        Raises OUT_OF_REACH when the database is, after the batch was put back.
+        Those that are `waiting` for their turn are kept from coming again meanwhile. Raises the
+        library's PersistenceError when the database can't be used, after the batch was put back.
         """
         await self._clock.refresh()
-        work = [each for message in messages if (each := await self._read(message))]
-        if not work:
-            return
-        try:
-            answers = await self._decide(work)
-        except OUT_OF_REACH:
-            for each in work:
-                await each.message.nak(_delay(each.message))
-            raise
-        for each, answer in zip(work, answers, strict=True):
-            await self._answer(each, answer)
+        work: list[_Work] = []
+        hopeless: list[tuple[Message, str]] = []
+        together = {message.stream_sequence for message in messages}
+        for message in sorted(messages, key=lambda message: message.stream_sequence):
+            try:
+                if (arrival := await self._read(message, together)) is not None:
+                    work.append(_Work(message, arrival))
+            except Unreadable as unreadable:
+                hopeless.append((message, str(unreadable)))
+            except NatsError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one message must not stop the others
+                hopeless += await self._put_back(message, error)
+        if work:
+            hopeless += await self._decide_and_answer(work, waiting)
+        for message, reason in hopeless:
+            _log.warning("dead_letter", subject=message.subject, reason=reason)
+            await bury(self._nats, ClaimsService.name, message, reason)
 
-    async def _decide(self, work: Sequence[_Work]) -> list[Answer]:
+    async def _read(self, message: Message, together: AbstractSet[int]) -> Arrival | None:
+        """The command that a message carries; none when the message was dealt with.
+
+        Raises Unreadable when nobody could be answered.
+        """
+        known = self._refused.get(message) if message.deliveries > 1 else None
+        if known is not None:
+            await self._tell(known)
+            await message.ack()
+            return None
+        readable = parse_envelope(message.subject, message.data)
+        if len(message.data) > MAX_COMMAND_BYTES:
+            size = too_large(len(message.data))
+            return Arrival(BadCommand(readable.envelope, None, size), self._arrived_at(message))
+        command = parse_command(readable)
+        if isinstance(command, CommandMessage) and isinstance(command.command, PassDeadline):
+            if await self._older_is_undecided(message, together, readable.envelope.claim_id):
+                await message.nak(SHORTEST_DELAY)
+                return None
+            return Arrival(command, self._deadline_instant(message, command.command.due_at))
+        return Arrival(command, self._arrived_at(message))
+
+    def _arrived_at(self, message: Message) -> datetime:
+        """The instant that counts for a command (R18)."""
+        return self._clock.at(message.arrived_at)
+
+    def _deadline_instant(self, message: Message, due_at: datetime) -> datetime:
+        """A timer's command that was put back until its due instant counts from then on."""
+        arrived_at = self._arrived_at(message)
+        waited = message.deliveries > 1 and arrived_at < due_at <= self._clock.now()
+        return due_at if waited else arrived_at
+
+    async def _older_is_undecided(
+        self, message: Message, together: AbstractSet[int], claim_id: UUID
+    ) -> bool:
+        """Whether a command that arrived earlier for the same claim is on its way here once more.
+
+        What arrived before the deadline comes before it, also when a worker died with it (R18).
+        """
+        try:
+            oldest = await self._nats.js.get_msg(
+                COMMANDS, seq=1, subject=f"cpor.commands.*.{claim_id}", next=True
+            )
+        except NotFoundError:
+            return False
+        sequence = oldest.seq or 0
+        return sequence < message.stream_sequence and sequence not in together
+
+    async def _decide_and_answer(
+        self, work: Sequence[_Work], waiting: Sequence[Message]
+    ) -> list[tuple[Message, str]]:
+        """Decide, answer, and return what is to be given up."""
+        try:
+            answers = await self._decide(work, waiting)
+        except PersistenceError:
+            for each in work:
+                await each.message.nak(_delay(each.message.deliveries))
+            raise
+        hopeless: list[tuple[Message, str]] = []
+        for each, answer in zip(work, answers, strict=True):
+            try:
+                hopeless += await self._answer(each.message, answer)
+            except NatsError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one message must not stop the others
+                hopeless += await self._put_back(each.message, error)
+        return hopeless
+
+    async def _decide(self, work: Sequence[_Work], waiting: Sequence[Message]) -> list[Answer]:
         """Decide in a thread of its own; the server hears that it takes a while when it does."""
         deciding = asyncio.create_task(
             asyncio.to_thread(self._claims.handle, [each.arrival for each in work])
         )
-        while not (await asyncio.wait([deciding], timeout=HEARTBEAT))[0]:
-            for each in work:
-                await each.message.in_progress()
+        try:
+            while not (await asyncio.wait([deciding], timeout=HEARTBEAT))[0]:
+                for message in (*(each.message for each in work), *waiting):
+                    await message.in_progress()
+        finally:
+            await asyncio.wait([deciding])  # the thread can't be cancelled, and uses the store
         return await deciding
 
-    async def _read(self, message: Message) -> _Work | None:
-        """The command that a message carries; none when it was buried."""
-        try:
-            readable = parse_envelope(message.subject, message.data)
-        except Unreadable as reason:
-            await self._give_up(message, str(reason))
-            return None
-        command = (
-            parse_command(readable)
-            if len(message.data) <= MAX_COMMAND_BYTES
-            else BadCommand(readable.envelope, None, too_large(len(message.data)))
-        )
-        return _Work(message, Arrival(command, self._instant(message, command)))
-
-    def _instant(self, message: Message, command: CommandMessage | BadCommand) -> datetime:
-        """When the command arrived (R18); a timer's that was put back, from its due instant on."""
-        arrived_at = self._clock.at(message.arrived_at)
-        if isinstance(command, CommandMessage) and isinstance(command.command, PassDeadline):
-            due_at = command.command.due_at
-            if arrived_at < due_at <= self._clock.now():
-                return due_at
-        return arrived_at
-
-    async def _answer(self, work: _Work, answer: Answer) -> None:
+    async def _answer(self, message: Message, answer: Answer) -> list[tuple[Message, str]]:
+        """Answer a command, or put it back; what is to be given up instead."""
         match answer:
+            case Early(refusal=refusal, instant=instant) if refusal.due_at - instant <= EARLY:
+                wait = (refusal.due_at - instant).total_seconds()
+                await message.nak(max(wait, SHORTEST_DELAY))
+            case Early(outcome=outcome):
+                await self._tell(outcome)
+                await message.ack()
             case Outcome():
+                if answer.refusal is not None:
+                    self._refused.put(message, answer)
                 await self._tell(answer)
-                await work.message.ack()
-            case Early(refusal=refusal, outcome=outcome, instant=instant):
-                wait = refusal.due_at - instant
-                if wait <= EARLY:
-                    await work.message.nak(wait.total_seconds())
-                else:
-                    await self._tell(outcome)
-                    await work.message.ack()
+                await message.ack()
             case Fault(error=error):
-                _log.error("command_failed", subject=work.message.subject, exc_info=error)
-                if work.message.deliveries < TRIES:
-                    await work.message.nak(_delay(work.message))
-                else:
-                    await self._give_up(work.message, f"failed {TRIES} times: {error!r}")
+                return await self._put_back(message, error)
+        return []
+
+    async def _put_back(self, message: Message, error: Exception) -> list[tuple[Message, str]]:
+        """Let a command that failed by a defect of ours be tried again; not for ever."""
+        _log.error("command_failed", subject=message.subject, exc_info=error)
+        times = (self._faults.get(message) or 0) + 1
+        self._faults.put(message, times)
+        if times >= TRIES:
+            return [(message, f"failed {times} times: {error!r}")]
+        await message.nak(_delay(times))
+        return []
 
     async def _tell(self, outcome: Outcome) -> None:
         """Publish an outcome, unwaited: it is derived again whenever the command comes again."""
@@ -177,14 +249,31 @@ class Desk:
             headers={"Content-Type": CONTENT_TYPE},
         )
 
-    async def _give_up(self, message: Message, reason: str) -> None:
-        _log.warning("dead_letter", subject=message.subject, reason=reason)
-        await bury(self._nats, ClaimsService.name, message, reason)
+
+_Value = TypeVar("_Value")
 
 
-def _delay(message: Message) -> float:
+class Recent(Generic[_Value]):
+    """Something about each of the latest messages, the oldest leaving first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[tuple[int, datetime], _Value] = OrderedDict()
+
+    def get(self, message: Message) -> _Value | None:
+        """What is known of a message."""
+        return self._values.get((message.stream_sequence, message.arrived_at))
+
+    def put(self, message: Message, value: _Value) -> None:
+        """Remember something of a message."""
+        self._values[message.stream_sequence, message.arrived_at] = value
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
+
+
+def _delay(times: int) -> float:
     """Seconds until the next try: longer each time."""
-    return min(0.5 * 2.0 ** min(message.deliveries, 10), _LONGEST_DELAY)
+    return min(SHORTEST_DELAY * 2.0 ** min(times, 10), _LONGEST_DELAY)
 
 
 def service(settings: Settings) -> ClaimsService:

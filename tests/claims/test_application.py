@@ -8,9 +8,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from eventsourcing.persistence import OperationalError
 
 from domain.refusal import StaleVersion
-from services.claims.application import OUT_OF_REACH, Answer, Claims, Early, Fault
+from services.claims.application import Answer, Claims, Early, Fault
 from services.cloudevent import Outcome
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
@@ -317,7 +318,7 @@ def test_a_held_lock_puts_commands_back_instead_of_piling_them_up(
     create = arrival(CLAIM, "create_claim", CREATE)
     with psycopg.connect(database_url) as other:
         other.execute("LOCK TABLE cpor.stored_events IN EXCLUSIVE MODE")
-        with pytest.raises(OUT_OF_REACH):
+        with pytest.raises(OperationalError):
             claims.handle([create])
 
     assert outcome(claims.handle([create])[0])["version"] == 1

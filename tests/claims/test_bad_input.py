@@ -87,6 +87,7 @@ DEAD: dict[str, tuple[str, bytes]] = {
         "cpor.commands.create_claim.claim-7",
         text(subject="claim-7"),
     ),
+    "a command id with a line break": (SUBJECT, text(id="abc\n")),
     "an id named twice": (SUBJECT, text().replace(b'"id":', b'"id":"x","id":', 1)),
     "nested 200,000 deep": (SUBJECT, b'{"a":' * 200_000),
     "larger than 256 KiB, and unreadable": (SUBJECT, b"x" * (256 * 1024 + 1)),
@@ -124,6 +125,15 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a partner without an organisation": (text(actororg=None), "/actororg"),
     "an expected version that is text": (text(expectedversion="1"), "/expectedversion"),
     "another schema": (text(dataschema="/schemas/create_claim/2"), "/dataschema"),
+    "data nested 300 deep": (
+        CREATE_WITH_NAN.replace("NaN", "[" * 300 + "]" * 300).encode(),
+        "/mpn_id" + "/0" * 63,
+    ),
+    "an unknown attribute nested 300 deep": (
+        text().replace(b"{", b'{"extra":' + b"[" * 300 + b"]" * 300 + b",", 1),
+        "/extra" + "/0" * 64,
+    ),
+    "a name with a slash and a tilde": (text(data={**CREATE, "a/b~c": 1}), "/a~1b~0c"),
     "a product that is none": (text(data={**CREATE, "products": ["abacus"]}), "/products/0"),
 }
 
@@ -158,6 +168,18 @@ async def test_wrong_contents_are_refused_naming_the_field(answers: Answers) -> 
         assert data["problem"]["type"] == "/problems/invalid", what
         assert data["problem"]["status"] == 422, what
         assert pointer in {error["pointer"] for error in data["problem"]["errors"]}, what
+    await _works(answers)
+
+
+async def test_a_flood_of_mistakes_is_answered_in_brief(answers: Answers) -> None:
+    """However much is wrong, the outcome stays small, and the next command works."""
+    wrong = {**CREATE, "activities": ["a"] * 30_000, "products": ["?"] * 10_000}
+    wrong |= {f"unknown-{number}": 1 for number in range(100)}
+
+    outcome = await answers.after(SUBJECT, text(data=wrong))
+
+    assert len(outcome.data) < 16 * 1024
+    assert "more" in json.loads(outcome.data)["data"]["problem"]["errors"][-1]["detail"]
     await _works(answers)
 
 
