@@ -88,7 +88,9 @@ class SimulatedClock:
             " FROM cpor.simulated_clock WHERE since > %s ORDER BY since",
             [self._movements[-1].since],
         )
-        self._movements += [Movement(*row) for row in await rows.fetchall()]
+        movements = [Movement(*row) for row in await rows.fetchall()]
+        known = self._movements[-1].since  # as of now: another refresh may have been quicker
+        self._movements += [movement for movement in movements if movement.since > known]
 
     def at(self, moment: datetime) -> datetime:
         """The simulated instant of a real moment."""

@@ -83,13 +83,23 @@ class ClockMover:
                 raise BackwardsError("the clock does not run backwards once an event exists")
             await self._tick_from(store, target)
             return Moved(self._clock.now(), 0)
+        try:
+            await self._pass_all(store, target)
+        except BaseException:
+            await self._clock.refresh_by(store)
+            if self._clock.frozen_at:
+                await self._tick_from(store, self._clock.frozen_at)
+            raise
+        return Moved(self._clock.now(), await _passed_since(store, began_at))
+
+    async def _pass_all(self, store: AsyncConnection, target: datetime) -> None:
+        """Stop at every due instant up to the target, then tick from there."""
         await self._settled(store)
         while (due_at := await _next_due(store, target)) is not None:
             await self._stand_still_at(store, max(due_at, self._clock.now()))
             await _until(lambda: self._nothing_due(store))
         await self._tick_from(store, max(target, self._clock.now()))
         await self._settled(store)
-        return Moved(self._clock.now(), await _passed_since(store, began_at))
 
     async def _stand_still_at(self, store: AsyncConnection, instant: datetime) -> None:
         await store.execute(

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from secrets import token_hex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -26,7 +26,7 @@ from services.leadership import leadership
 from services.runtime import Context
 from services.settings import Settings
 from services.store import CHANNEL, event_name
-from services.streams import EVENTS, StreamsDiffer, event_subject, restore
+from services.streams import EVENTS, EVERY_EVENT, StreamsDiffer, event_subject, restore
 
 BATCH = 200
 """Events that are published as one; a server takes at most 1,000."""
@@ -116,7 +116,7 @@ class Relay:
         await restore(nats.js)
         place = await stream_place(nats)
         if place.position:
-            await _require_same(store, nats, place)
+            await _require_same(store, nats)
         return place
 
 
@@ -162,29 +162,37 @@ async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequen
 
 async def stream_place(nats: Connection) -> Place:
     """Where the stream ends: at its last message, or at the beginning."""
-    info = await nats.js.stream_info(EVENTS)
-    if not info.state.messages:
-        return Place(info.state.last_seq, 0)
+    sequence = (await nats.js.stream_info(EVENTS)).state.last_seq
+    last = await _last_message(nats)
+    return Place(sequence, int(last["sequence"]) if last else 0)
+
+
+async def _last_message(nats: Connection) -> dict[str, Any] | None:
+    """What the last message of the stream says; nothing when it is empty."""
     try:
-        last = await nats.js.get_msg(EVENTS, info.state.last_seq)
+        last = await nats.js.get_last_msg(EVENTS, EVERY_EVENT)
     except NotFoundError:
-        return await stream_place(nats)
-    return Place(info.state.last_seq, int(from_json(last.data or b"{}")["sequence"]))
+        return None
+    message: dict[str, Any] = from_json(last.data or b"{}")
+    return message
 
 
-async def _require_same(store: AsyncConnection, nats: Connection, place: Place) -> None:
+async def _require_same(store: AsyncConnection, nats: Connection) -> None:
     """Refuse to go on after a message that the store has no event for."""
-    message = from_json((await nats.js.get_msg(EVENTS, place.sequence)).data or b"{}")
+    message = await _last_message(nats)
+    if message is None:
+        return
     rows = await store.execute(
         "SELECT originator_id::text || '-' || originator_version FROM cpor.stored_events"
         " WHERE notification_id = %s",
-        [place.position],
+        [message["sequence"]],
     )
     row = await rows.fetchone()
     if row is None or row[0] != message["id"]:
         raise StreamsDiffer(
-            f"CPOR_EVENTS ends with event {message['id']} at position {place.position}, where the"
-            f" store has {row[0] if row else 'nothing'}: the store was set back, or is another one;"
+            f"CPOR_EVENTS ends with event {message['id']} at position {message['sequence']},"
+            f" where the store has {row[0] if row else 'nothing'}:"
+            " the store was set back, or is another one;"
             " bring the store back, or delete the stream to fill it again from this store"
         )
 

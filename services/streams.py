@@ -25,6 +25,8 @@ from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 from services.connection import connected
 
 COMMANDS: Final = "CPOR_COMMANDS"
+EVERY_EVENT: Final = "cpor.events.*.*"
+"""Matches the subject of every event."""
 EVENTS: Final = "CPOR_EVENTS"
 OUTCOMES: Final = "CPOR_OUTCOMES"
 DEAD_LETTERS: Final = "CPOR_DEAD_LETTERS"
@@ -108,13 +110,14 @@ _DEFINITIONS: Final = (
         retention=RetentionPolicy.WORK_QUEUE,
         max_msg_size=1024 * 1024,
     ),
-    _stream(EVENTS, "cpor.events.*.*", allow_atomic=True),
+    _stream(EVENTS, EVERY_EVENT, allow_atomic=True),
     _stream(
         OUTCOMES,
         "cpor.outcomes.*.*",
         storage=StorageType.MEMORY,
         max_msgs_per_subject=1,
         max_age=_DAY,
+        max_bytes=256 * 1024 * 1024,
     ),
     _stream(DEAD_LETTERS, "cpor.dead_letters.>", max_age=90 * _DAY, duplicate_window=120.0),
 )

@@ -7,6 +7,7 @@ and the command's id is made from the clock that it is for, so that sending it t
 import asyncio
 import hashlib
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
@@ -26,12 +27,23 @@ from services.streams import command_subject
 PAGE = 500
 """Clocks that are read, and commands that are sent, before the next look at the time."""
 AGAIN = 30.0
-"""Seconds after which a command is sent once more when its clock is still open."""
+"""Seconds after which a command is sent once more when its clock is still open; then twice that."""
+LONGEST_AGAIN = 3600.0
+IN_FLIGHT = 1000
+"""Commands that are sent and undecided before the timer waits: others' come in between."""
 LONGEST_SLEEP = 1.0
 """Seconds after which the timer looks around although nothing was notified and nothing is due."""
 
 ACTOR = Actor(role=Role.TIMER, id="timer")
 SOURCE = "/cpor/timer"
+
+
+class _Sent(NamedTuple):
+    """The commands that were sent for a clock which is open still."""
+
+    at: float
+    """When the last was, by the event loop's time."""
+    times: int
 
 
 class Timer:
@@ -41,8 +53,7 @@ class Timer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sent: dict[OpenClock, float] = {}
-        """When, by the event loop's time, the command for a clock that is still open was sent."""
+        self._sent: dict[OpenClock, _Sent] = {}
 
     async def run(self, context: Context) -> None:
         """Pass what is due, overdue first, until told to stop."""
@@ -60,16 +71,27 @@ class Timer:
 
     async def _pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> None:
         """Send a command for every due clock that has none on its way, oldest first."""
-        tick = asyncio.get_running_loop().time()
-        on_their_way: dict[OpenClock, float] = {}
+        open_still: dict[OpenClock, _Sent] = {}
+        flying = 0
         last: OpenClock | None = None
-        while page := await due_clocks(store, now, after=last, limit=PAGE):
+        while flying < IN_FLIGHT and (page := await due_clocks(store, now, after=last, limit=PAGE)):
             last = page[-1]
-            sent = {clock: self._sent[clock] for clock in page if clock in self._sent}
-            waiting = {clock for clock, at in sent.items() if tick - at < AGAIN}
-            await asyncio.gather(*(_send(nats, each, now) for each in page if each not in waiting))
-            on_their_way |= {clock: sent[clock] if clock in waiting else tick for clock in page}
-        self._sent = on_their_way
+            tick = asyncio.get_running_loop().time()
+            turn = [clock for clock in page if self._is_turn(clock, tick)]
+            await asyncio.gather(*(_send(nats, clock, now) for clock in turn))
+            for clock in turn:
+                before = self._sent.get(clock)
+                self._sent[clock] = _Sent(tick, before.times + 1 if before else 1)
+            open_still |= {clock: self._sent[clock] for clock in page}
+            flying += sum(self._sent[clock].times == 1 for clock in page)
+        self._sent = open_still
+
+    def _is_turn(self, clock: OpenClock, tick: float) -> bool:
+        """Whether a command is to be sent: the first, or one more after an ever longer wait."""
+        sent = self._sent.get(clock)
+        if sent is None:
+            return True
+        return tick - sent.at >= min(AGAIN * 2.0 ** (sent.times - 1), LONGEST_AGAIN)
 
 
 async def _send(nats: Connection, clock: OpenClock, now: datetime) -> None:

@@ -144,8 +144,10 @@ async def test_what_fell_due_while_the_timer_was_dead_passes_once(stage: Stage) 
         ]
 
 
-async def test_a_clock_whose_mover_died_ticks_on_from_where_it_stood(stage: Stage) -> None:
-    """Nobody is left to let it go on: whoever starts next does."""
+async def test_a_move_that_is_broken_off_lets_the_clock_tick_from_where_it_stood(
+    stage: Stage,
+) -> None:
+    """Nothing stays behind: the next move goes on."""
     await stage.approve(1)
     await stage.system.kill_for_good("timer")
     moving = asyncio.create_task(stage.mover.advance(timedelta(days=10)))
@@ -154,12 +156,26 @@ async def test_a_clock_whose_mover_died_ticks_on_from_where_it_stood(stage: Stag
     moving.cancel()
     await asyncio.wait([moving])
 
-    await stage.mover.recover()
-
     assert stage.clock.frozen_at is None
     assert stood_at <= stage.clock.now() < stood_at + timedelta(minutes=1)
     await stage.system.start_service("timer")
     assert (await stage.mover.advance(timedelta(minutes=1))).passed == 1
+
+
+async def test_a_clock_whose_mover_was_killed_is_let_go_by_the_next(stage: Stage) -> None:
+    """All that a killed mover leaves is a clock that stands still."""
+    async with await AsyncConnection.connect(stage.system.settings.database_url) as killed:
+        await killed.execute(
+            "INSERT INTO cpor.simulated_clock (since, frozen_at) VALUES (clock_timestamp(), %s)",
+            [MONDAY + timedelta(days=2)],
+        )
+    await stage.clock.refresh()
+    assert stage.clock.frozen_at is not None
+
+    await stage.mover.recover()
+
+    assert stage.clock.frozen_at is None
+    assert stage.clock.now() >= MONDAY + timedelta(days=2)
 
 
 async def _until_frozen(stage: Stage) -> None:
