@@ -246,7 +246,7 @@ PUBLISHED = {
     "$JS.API.STREAM.MSG.DELETE.CPOR_EVENTS": {"operator"},
     "$JS.API.STREAM.CREATE.CPOR_EVENTS": {"operator", "claims", "relay"},
     "$JS.API.STREAM.CREATE.ANOTHER": {"operator"},
-    "$JS.API.STREAM.MSG.GET.CPOR_COMMANDS": {"operator"},
+    "$JS.API.STREAM.MSG.GET.CPOR_COMMANDS": {"operator", "claims"},
     "$JS.API.STREAM.MSG.GET.CPOR_EVENTS": {"operator", "relay", "projector"},
     "$JS.API.CONSUMER.CREATE.CPOR_COMMANDS.another": {"operator"},
     "$JS.API.CONSUMER.CREATE.CPOR_EVENTS.projector-1": {"operator", "projector"},
