@@ -25,7 +25,7 @@ def fold(text: str) -> str:
 
 def words(*texts: str) -> set[str]:
     """The folded words of texts: runs of letters and digits."""
-    return {word[:_LONGEST] for text in texts for word in _WORD.findall(fold(text))}
+    return {word[:_LONGEST] for word in _WORD.findall(fold(" ".join(texts)))}
 
 
 def exact(kind: str, value: str) -> str:

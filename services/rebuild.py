@@ -31,8 +31,8 @@ from projections.table import METADATA
 from services.backoff import Backoff
 from services.refold import Answer, Order, remember
 
-RANGE: Final = 25_000
-"""Events that are folded at once, about: what bounds a process's memory."""
+RANGE: Final = 100_000
+"""Events that are read and folded at once, about: what bounds the memory that is needed."""
 BATCH: Final = 2_000
 """Events that are taken in by one transaction when catching up."""
 PROCESSES: Final = max(1, min(4, os.cpu_count() or 1))

@@ -23,6 +23,8 @@ from projections.projection import Projection, Record, table
 from projections.registry import PROJECTIONS
 from services.store import event_name
 
+_READING = "SET work_mem = '128MB'; SET max_parallel_workers_per_gather = 0"
+"""A range is sorted by claims in memory; there are processes enough."""
 _COLLECT_AFTER = 50_000
 """As in the projector: events are many small objects without cycles."""
 
@@ -117,6 +119,7 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     with psycopg.connect(task["database_url"], autocommit=True) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.execute(_READING)
         for line in lines:
             try:
                 answer = refold(connection, projection, json.loads(line))
