@@ -15,31 +15,28 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.errors import DeadlockDetected, LockNotAvailable
-from psycopg.sql import SQL, Identifier
-from sqlalchemy import MetaData, Table, make_url, quoted_name
-from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from projections import position
-from projections.projection import Projection, table
+from projections.projection import Projection
 from projections.registry import PROJECTIONS
-from projections.table import METADATA
 from services.backoff import Backoff
+from services.beside import TablesBeside
 from services.refold import Answer, Order, remember
 
 RANGE: Final = 100_000
 """Events that are read and folded at once, about: what bounds the memory that is needed."""
 BATCH: Final = 2_000
 """Events that are taken in by one transaction when catching up."""
-PROCESSES: Final = max(1, min(4, os.cpu_count() or 1))
+PROCESSES: Final = max(1, min(3, os.cpu_count() or 1))
+"""How many fold at once, unless somebody asks for more; each needs about 120 MiB."""
 _LOCK_TIMEOUT: Final = "500ms"
 """How long the swap waits for readers, who wait behind it meanwhile, before it tries again."""
 _FIRST: Final = UUID(int=0)
-_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 
 class RebuildRefused(Exception):  # noqa: N818 - a refusal, named after what it is
@@ -86,16 +83,16 @@ async def rebuild(
     if name not in PROJECTIONS:
         raise RebuildRefused(f"There is no projection {name}: there are {', '.join(PROJECTIONS)}.")
     projection = PROJECTIONS[name](beside=True)
-    tables = _Tables(projection.tables)
+    tables = TablesBeside(projection.tables)
     async with await AsyncConnection.connect(database_url, autocommit=True) as store:
         await _begin(store, name)
-        await tables.drop_beside(store)
-        await tables.create_beside(store)
+        await tables.drop(store)
+        await tables.create(store)
         events, place = await _fold(store, database_url, name, tell, processes)
         tell(Progress(Phase.INDEXING, events, events))
-        await tables.index_beside(store)
+        await tables.index(store)
         await projection.complete(store)
-        await tables.analyse_beside(store)
+        await tables.analyse(store)
         return await _Successor(store, projection, tables, tell, events, place).take_over()
 
 
@@ -207,7 +204,7 @@ class _Successor:
         self,
         store: AsyncConnection,
         projection: Projection,
-        tables: "_Tables",
+        tables: TablesBeside,
         tell: Tell,
         events: int,
         place: int,
@@ -264,66 +261,6 @@ class _Successor:
             self._place, self._events = before
             raise
         return Progress(Phase.DONE, self._events, self._events, self._place)
-
-
-class _Tables:
-    """The tables of a projection, and those beside them."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        metadata = MetaData(schema="cpor")
-        self._live = [METADATA.tables[f"cpor.{name}"] for name in names]
-        self._beside = [
-            live.to_metadata(metadata, name=table(live.name, beside=True)) for live in self._live
-        ]
-        for each in self._beside:
-            each.primary_key.name = table(str(each.primary_key.name), beside=True)
-            for index in each.indexes:
-                index.name = quoted_name(table(str(index.name), beside=True), quote=None)
-
-    async def drop_beside(self, store: AsyncConnection) -> None:
-        for each in self._beside:
-            await store.execute(SQL("DROP TABLE IF EXISTS {}").format(_name(each)))
-
-    async def create_beside(self, store: AsyncConnection) -> None:
-        for each in self._beside:
-            await _execute(store, CreateTable(each))
-
-    async def index_beside(self, store: AsyncConnection) -> None:
-        for each in self._beside:
-            for index in each.indexes:
-                await _execute(store, CreateIndex(index))
-
-    async def analyse_beside(self, store: AsyncConnection) -> None:
-        for each in self._beside:
-            await store.execute(SQL("ANALYZE {}").format(_name(each)))
-
-    async def swap(self, store: AsyncConnection) -> None:
-        """Put the tables beside in the place of the live ones, if those are there."""
-        for live in self._live:
-            await store.execute(SQL("DROP TABLE IF EXISTS {}").format(_name(live)))
-        for live, beside in zip(self._live, self._beside, strict=True):
-            await _rename(store, "TABLE", beside.name, live.name)
-            await _rename(store, "INDEX", str(beside.primary_key.name), str(live.primary_key.name))
-            for index in live.indexes:
-                name = str(index.name)
-                await _rename(store, "INDEX", table(name, beside=True), name)
-
-
-async def _rename(
-    store: AsyncConnection, kind: Literal["TABLE", "INDEX"], old: str, new: str
-) -> None:
-    statement = SQL("ALTER {} {} RENAME TO {}").format(
-        SQL(kind), Identifier("cpor", old), Identifier(new)
-    )
-    await store.execute(statement)
-
-
-async def _execute(store: AsyncConnection, statement: ExecutableDDLElement) -> None:
-    await store.execute(str(statement.compile(dialect=_DIALECT)).encode())
-
-
-def _name(each: Table) -> Identifier:
-    return Identifier("cpor", each.name)
 
 
 _MOMENT: Final = b"""

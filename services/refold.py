@@ -74,6 +74,13 @@ def refold(connection: Connection, projection: Projection, order: Order) -> Answ
     records: dict[str, list[Record]] = {name: [] for name in projection.copied}
     events = 0
     with connection.transaction():
+        # Once locked, the tables are not dropped by another rebuild; that the snapshot is still
+        # there afterwards shows that none has begun before.
+        connection.execute(
+            SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(
+                SQL(", ").join(map(_beside, projection.copied))
+            )
+        )
         connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(order["snapshot"]))
         for claim in _histories(connection, order):
             events += len(claim)
@@ -103,11 +110,15 @@ def _write(
     connection: Connection, name: str, columns: Sequence[str], records: Iterable[Record]
 ) -> None:
     statement = SQL("COPY {} ({}) FROM STDIN").format(
-        Identifier("cpor", table(name, beside=True)), SQL(", ").join(map(Identifier, columns))
+        _beside(name), SQL(", ").join(map(Identifier, columns))
     )
     with connection.cursor().copy(statement) as copy:
         for record in records:
             copy.write_row(record)
+
+
+def _beside(name: str) -> Identifier:
+    return Identifier("cpor", table(name, beside=True))
 
 
 def main() -> None:
@@ -123,7 +134,7 @@ def main() -> None:
         for line in lines:
             try:
                 answer = refold(connection, projection, json.loads(line))
-            except ValueError as error:  # NotNext, UnknownEvent, or what is no event at all
+            except (ValueError, psycopg.Error) as error:  # of which NotNext and UnknownEvent
                 answer = Answer(events=0, error=str(error))
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()

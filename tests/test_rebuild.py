@@ -5,18 +5,25 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from itertools import count
+from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, IsolationLevel
 
+from domain.schema import UnknownEvent
+from projections.board_table import ClaimBoard
 from projections.query import ClaimQuery, list_claims, summarize
 from projections.registry import PROJECTIONS
 from services import rebuild as rebuilding
+from services.beside import TablesBeside
 from services.connection import Connection, connected
 from services.projector import ProjectionStopped, Projector
 from services.rebuild import Phase, Progress, RebuildFailedError, RebuildRefused, rebuild
+from services.refold import Order, refold, remember
 from services.settings import Settings
+from services.store import EventMapper
 from services.streams import prepare
 from tests.cli import run, start
 from tests.domain import examples as ex
@@ -338,3 +345,36 @@ async def test_the_swap_waits_for_readers_without_holding_others_up(
         assert reads > 1
         await slow.rollback()
     assert (await task).phase is Phase.DONE
+
+
+@pytest.mark.fault(42)
+def test_an_event_is_remembered_however_it_was_written() -> None:
+    """In its present schema in one go, else as the store recalls it; of no unknown schema."""
+    fact = told(*ex.SUBMITTED)[2]
+    stored = EventMapper().to_stored_event(fact)
+    ids = str(fact.originator_id), fact.originator_version, stored.topic
+    assert remember((*ids, stored.state)) == fact
+
+    spaced = stored.state.replace(b'{"schema_version":1,', b'{ "schema_version": 1, ')
+    assert remember((*ids, spaced)) == fact
+    unknown = stored.state.replace(b'"schema_version":1', b'"schema_version":9')
+    with pytest.raises(UnknownEvent, match="unknown schema version 9"):
+        remember((*ids, unknown))
+
+
+async def test_a_process_left_over_by_a_killed_rebuild_writes_nothing(
+    connection: AsyncConnection, database_url: str
+) -> None:
+    """The tables beside may be another rebuild's by now: its own moment is gone."""
+    projection = ClaimBoard(beside=True)
+    await TablesBeside(projection.tables).create(connection)
+    order = Order(snapshot="00000003-0000001B-1", low=str(UUID(int=0)), high=None)
+
+    with (
+        psycopg.connect(database_url, autocommit=True) as orphan,
+        pytest.raises(psycopg.Error, match="snapshot"),
+    ):
+        orphan.isolation_level = IsolationLevel.REPEATABLE_READ
+        refold(orphan, projection, order)
+    rows = await connection.execute("SELECT count(*) FROM cpor.claim_board_beside")
+    assert await rows.fetchone() == (0,)
