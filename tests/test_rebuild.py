@@ -370,11 +370,9 @@ async def test_a_process_left_over_by_a_killed_rebuild_writes_nothing(
     await TablesBeside(projection.tables).create(connection)
     order = Order(snapshot="00000003-0000001B-1", low=str(UUID(int=0)), high=None)
 
-    with (
-        psycopg.connect(database_url, autocommit=True) as orphan,
-        pytest.raises(psycopg.Error, match="snapshot"),
-    ):
+    with psycopg.connect(database_url, autocommit=True) as orphan:
         orphan.isolation_level = IsolationLevel.REPEATABLE_READ
-        refold(orphan, projection, order)
+        with pytest.raises(psycopg.Error, match="snapshot"):
+            refold(orphan, projection, order)
     rows = await connection.execute("SELECT count(*) FROM cpor.claim_board_beside")
     assert await rows.fetchone() == (0,)
