@@ -14,16 +14,10 @@ import structlog
 from psycopg import AsyncConnection, Error
 from psycopg.conninfo import make_conninfo
 
+from services.database import KEEPALIVES
 from services.health import Report, State
 
-_CLIENT: Final = {
-    "connect_timeout": 10,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""How this side notices within about ten seconds that the other is gone without a word."""
+_CONNECT_TIMEOUT = 10
 _SERVER: Final = {
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 2,
@@ -33,7 +27,7 @@ _SERVER: Final = {
     "lock_timeout": 0,
     "idle_session_timeout": 0,
 }
-"""How the server notices it, also while this side waits for the lock, which may take for ever."""
+"""How the server notices that this side is gone, also while it waits for the lock for long."""
 FAREWELL = 2.0
 """Seconds that the work has to end by itself when the leadership is lost."""
 
@@ -66,7 +60,11 @@ async def leadership(
     options = " ".join(f"-c {setting}={value}" for setting, value in _SERVER.items())
     connection = await AsyncConnection.connect(
         make_conninfo(
-            database_url, application_name=f"cpor {name} leadership", options=options, **_CLIENT
+            database_url,
+            application_name=f"cpor {name} leadership",
+            connect_timeout=_CONNECT_TIMEOUT,
+            options=options,
+            **KEEPALIVES,
         ),
         autocommit=True,
     )

@@ -1,7 +1,6 @@
 """The event store: the `eventsourcing` library, with group commit and batch loading."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,17 +16,9 @@ from pydantic_core import from_json
 from domain.claim import Claim, ClaimEvent
 from domain.event import DomainEvent
 from domain.schema import recall
+from services.database import KEEPALIVES
 
 SCHEMA = "cpor"
-KEEPALIVES = MappingProxyType(
-    {
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-    }
-)
-"""How a connection notices within about ten seconds that the server is gone without a word."""
 LOCK_TIMEOUT = "2s"
 """After which a batch that waits for a lock is put back, so that nothing piles up behind it."""
 CHANNEL = "cpor_events"
