@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
+from projections.open_clock import next_due_at
 from services.clock import CHANNEL, SimulatedClock, real_now
 from services.connection import Connection
 from services.streams import COMMANDS
@@ -95,7 +96,7 @@ class ClockMover:
     async def _pass_all(self, store: AsyncConnection, target: datetime) -> None:
         """Stop at every due instant up to the target, then tick from there."""
         await self._settled(store)
-        while (due_at := await _next_due(store, target)) is not None:
+        while (due_at := await next_due_at(store)) is not None and due_at <= target:
             await self._stand_still_at(store, max(due_at, self._clock.now()))
             await _until(lambda: self._nothing_due(store))
         await self._tick_from(store, max(target, self._clock.now()))
@@ -129,7 +130,8 @@ class ClockMover:
 
     async def _nothing_due(self, store: AsyncConnection) -> bool:
         await self._settled(store)
-        return await _next_due(store, self._clock.now()) is None
+        due_at = await next_due_at(store)
+        return due_at is None or due_at > self._clock.now()
 
     async def _all_decided(self, arrived: int) -> bool:
         state = (await self._nats.js.stream_info(COMMANDS)).state
@@ -140,14 +142,6 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again: neither a stream nor the other services announce that they are done."""
     while not await holds():  # noqa: ASYNC110 - the condition lives in other processes
         await asyncio.sleep(_PAUSE)
-
-
-async def _next_due(store: AsyncConnection, until: datetime) -> datetime | None:
-    rows = await store.execute(
-        "SELECT min(due_at) FROM cpor.open_clocks WHERE NOT passed AND due_at <= %s", [until]
-    )
-    row = await rows.fetchone()
-    return row[0] if row else None
 
 
 async def _last_position(store: AsyncConnection) -> int:

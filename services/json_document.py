@@ -39,9 +39,10 @@ class _Flaw:
 def load(body: bytes) -> JsonDocument:
     """Parse a JSON document from UTF-8.
 
-    Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply. Numbers that are none
-    (NaN, 1e999) or absurdly long, keys named twice and lone surrogates don't make the rest
-    unreadable: they are listed by their JSON pointers.
+    Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply to be parsed at all.
+    Numbers that are none (NaN, 1e999) or absurdly long, keys named twice, lone surrogates and
+    nesting beyond MAX_DEPTH don't make the rest unreadable: the first MAX_ERRORS of them are listed
+    by their JSON pointers.
     """
     flawed = b"\\ud" in body or b"\\uD" in body
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -41,10 +41,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Place(NamedTuple):
-    """How far the stream is: its last message's sequence, and the position that it carries."""
+    """How far the stream is: its last sequence, and what the last message that is there carries."""
 
     sequence: int
     position: int
+    """0 in an empty stream."""
+    event_id: str = ""
 
 
 class LogEntry(NamedTuple):
@@ -115,8 +117,7 @@ class Relay:
         await nats.until_up()
         await restore(nats.js)
         place = await stream_place(nats)
-        if place.position:
-            await _require_same(store, nats)
+        await _require_same(store, place)
         return place
 
 
@@ -163,34 +164,27 @@ async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequen
 async def stream_place(nats: Connection) -> Place:
     """Where the stream ends: at its last message, or at the beginning."""
     sequence = (await nats.js.stream_info(EVENTS)).state.last_seq
-    last = await _last_message(nats)
-    return Place(sequence, int(last["sequence"]) if last else 0)
-
-
-async def _last_message(nats: Connection) -> dict[str, Any] | None:
-    """What the last message of the stream says; nothing when it is empty."""
     try:
         last = await nats.js.get_last_msg(EVENTS, EVERY_EVENT)
     except NotFoundError:
-        return None
-    message: dict[str, Any] = from_json(last.data or b"{}")
-    return message
+        return Place(sequence, 0)
+    message = from_json(last.data or b"{}")
+    return Place(sequence, message["sequence"], message["id"])
 
 
-async def _require_same(store: AsyncConnection, nats: Connection) -> None:
+async def _require_same(store: AsyncConnection, place: Place) -> None:
     """Refuse to go on after a message that the store has no event for."""
-    message = await _last_message(nats)
-    if message is None:
+    if not place.position:
         return
     rows = await store.execute(
         "SELECT originator_id::text || '-' || originator_version FROM cpor.stored_events"
         " WHERE notification_id = %s",
-        [message["sequence"]],
+        [place.position],
     )
     row = await rows.fetchone()
-    if row is None or row[0] != message["id"]:
+    if row is None or row[0] != place.event_id:
         raise StreamsDiffer(
-            f"CPOR_EVENTS ends with event {message['id']} at position {message['sequence']},"
+            f"CPOR_EVENTS ends with event {place.event_id} at position {place.position},"
             f" where the store has {row[0] if row else 'nothing'}:"
             " the store was set back, or is another one;"
             " bring the store back, or delete the stream to fill it again from this store"
@@ -210,9 +204,10 @@ async def _read(store: AsyncConnection, after: int) -> list[LogEntry]:
 
 async def _notified(store: AsyncConnection) -> bool:
     """Wait until events were appended: yes; or until it is time to look around: no."""
+    notified = False
     async for _ in store.notifies(timeout=WAKE, stop_after=1):
-        return True
-    return False
+        notified = True
+    return notified
 
 
 def service(settings: Settings) -> Relay:
