@@ -17,11 +17,11 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lifecycle import DOCUMENT, LIFE, ORG
+from benchmarks.lifecycle import LIFE
 from services import log
-from services.clock import real_now
 from services.embedded.nats import Sync
 from services.settings import CHECKOUT
+from tests.claims.orders import upload
 from tests.system.rig import System, running
 
 IN_FLIGHT = 200
@@ -41,7 +41,7 @@ async def main(claims: int) -> dict[str, Any]:
         for sync in SYNCS:
             async with running(Path(folder) / sync, sync=sync) as system:
                 await system.until_running()
-                _record_upload(system.settings.database_url)
+                await asyncio.to_thread(upload, system.settings.database_url)
                 if sync == SYNCS[0]:
                     results["library"] = await _library(system, claims)
                 await _measure(system, f"{sync}-warm-up", claims // 10, 0)
@@ -110,21 +110,6 @@ async def _output(module: str, *arguments: str) -> bytes:
     if process.returncode:
         raise RuntimeError(f"{module} failed with exit code {process.returncode}")
     return output
-
-
-def _record_upload(database_url: str) -> None:
-    with psycopg.connect(database_url) as store:
-        store.execute(
-            "INSERT INTO cpor.documents VALUES (%s, %s, %s, %s, %s, %s)",
-            [
-                DOCUMENT["digest"],
-                ORG,
-                DOCUMENT["filename"],
-                DOCUMENT["media_type"],
-                DOCUMENT["size"],
-                real_now(),
-            ],
-        )
 
 
 def show(results: Mapping[str, Any]) -> None:

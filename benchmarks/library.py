@@ -7,6 +7,7 @@ changes per second for each number of threads, as JSON.
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,8 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.lifecycle import CLAIM, DOCUMENT, LIFE, claim_ids
+from benchmarks.lifecycle import LIFE, claim_ids
+from tests.claims.orders import CREATE, DOCUMENT
 
 THREADS = (1, 2, 4, 8)
 DUE_AT = "2026-03-10T00:00:00+00:00"
@@ -68,7 +70,7 @@ class Claims(Application[UUID]):
 
     def create(self, claim_id: UUID) -> None:
         """Begin a claim."""
-        self.save(Claim(details={**CLAIM, "id": str(claim_id)}))
+        self.save(Claim(details={**CREATE, "id": str(claim_id)}))
 
     def live(self, claim_id: UUID) -> None:
         """A whole life: six commands, each by itself."""
@@ -120,8 +122,8 @@ def _rate(application: Claims, threads: int, claims: int) -> float:
 
 
 def _password(passfile: str) -> str:
-    with open(passfile, encoding="utf-8") as lines:  # noqa: PTH123 - one line, as libpq reads it
-        return lines.readline().rstrip("\n").rpartition(":")[2]
+    """The password of the only line of a libpq password file."""
+    return Path(passfile).read_text("utf-8").rstrip("\n").rpartition(":")[2]
 
 
 if __name__ == "__main__":

@@ -5,33 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from domain.actor import Actor
-from domain.vocabulary import Role
-
-ORG = "1234567"
-PARTNER = Actor(role=Role.INCENTIVES_ADMIN, org=ORG, id="ayse")
-REVIEWER = Actor(role=Role.REVIEWER, id="deniz")
-
-DOCUMENT: dict[str, Any] = {
-    "digest": f"sha256:{1:064x}",
-    "filename": "statement-of-work.pdf",
-    "media_type": "application/pdf",
-    "size": 48_211,
-}
-CLAIM: dict[str, Any] = {
-    "name": "Teams rollout",
-    "mpn_id": "4567890",
-    "customer": {
-        "name": "Contoso",
-        "domain": "contoso.example",
-        "tenant_id": "11111111-2222-4333-8444-555555555555",
-    },
-    "solution_area": "microsoft_365",
-    "activities": ["usage"],
-    "products": ["teams", "exchange"],
-    "subscription_ids": [],
-    "customer_contact": {"name": "Zeynep Ak", "title": "CIO", "email": "zeynep@contoso.example"},
-    "partner_contact": {"name": "Ayse Demir", "email": "ayse@partner.example"},
-}
+from tests.claims.orders import CREATE, DOCUMENT, PARTNER, REVIEWER
 
 
 class Step(NamedTuple):
@@ -43,7 +17,7 @@ class Step(NamedTuple):
 
 
 LIFE = (
-    Step("create_claim", CLAIM, PARTNER),
+    Step("create_claim", CREATE, PARTNER),
     Step("attach_poe", {"document": DOCUMENT}, PARTNER),
     Step("submit_claim", {}, PARTNER),
     Step("start_review", {}, REVIEWER),

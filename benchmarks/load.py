@@ -110,7 +110,7 @@ class Board:
     async def until(self, position: int) -> float:
         """Seconds until the board has come to a position."""
         start = perf_counter()
-        while not self._positions or self._positions[-1] < position:  # noqa: ASYNC110 - its own
+        while not self._positions or self._positions[-1] < position:  # noqa: ASYNC110 - a list has no event
             await asyncio.sleep(0.01)
         return perf_counter() - start
 
