@@ -66,10 +66,10 @@ class Timer:
             context.report(State.RUNNING, "")
             while not context.stopping.is_set() and not term.lost.is_set():
                 await clock.refresh()
-                await self._pass_due(context.nats, store, clock.now())
+                await self.pass_due(context.nats, store, clock.now())
                 await _sleep(store, clock)
 
-    async def _pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> None:
+    async def pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> None:
         """Send a command for every due clock that has none on its way, oldest first."""
         open_still: dict[OpenClock, _Sent] = {}
         flying = 0

@@ -1,6 +1,7 @@
 """The relay on real servers: the stream is the store's log, each event once, whatever happens."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Iterator
 from uuid import UUID, uuid5
 
@@ -141,6 +142,26 @@ async def test_a_deleted_stream_is_made_and_filled_again(
         log = await until_relayed(nats, database_url)
 
     assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(12)
+async def test_a_message_deleted_at_the_end_of_the_stream_is_published_again(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """What the last message that is left says is where the relay goes on."""
+    create(claims, 0, 5)
+    async with running(Relay(settings), settings, nats):
+        await until_relayed(nats, database_url)
+    assert await nats.js.delete_msg(EVENTS, 5)
+    create(claims, 5, 2)
+
+    async with running(Relay(settings), settings, nats):
+        log = await until_relayed(nats, database_url)
+
+    again = [await nats.js.get_msg(EVENTS, sequence) for sequence in (4, 6, 7, 8)]
+    assert [json.loads(message.data or b"")["sequence"] for message in again] == [
+        entry.position for entry in log[3:]
+    ]
 
 
 @pytest.mark.fault(49)

@@ -1,0 +1,59 @@
+"""The timer on real servers: what it sends, and how much at once."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from psycopg import AsyncConnection
+
+from services.clock import real_now
+from services.connection import Connection, connected
+from services.settings import Settings
+from services.streams import COMMANDS, prepare
+from services.timer import IN_FLIGHT, Timer
+
+DUE = IN_FLIGHT + 700
+
+
+@pytest_asyncio.fixture
+async def nats(nats_url: str) -> AsyncGenerator[Connection]:
+    """A connection to the test's nats-server, its streams made."""
+    await prepare(nats_url)
+    async with connected(nats_url, "test", 10.0) as connection:
+        yield connection
+
+
+async def sent(nats: Connection) -> int:
+    """How many commands are on the stream."""
+    return (await nats.js.stream_info(COMMANDS)).state.messages
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.fault(54)
+async def test_many_deadlines_at_one_instant_leave_room_for_other_commands(
+    database_url: str, nats_url: str, nats: Connection
+) -> None:
+    """So many are under way at once, none twice; as they are decided, the next are sent."""
+    timer = Timer(Settings(database_url=database_url, nats_url=nats_url))
+    now = real_now()
+    async with await AsyncConnection.connect(database_url, autocommit=True) as store:
+        async with store.cursor() as cursor:
+            await cursor.executemany(
+                "INSERT INTO cpor.open_clocks (claim_id, clock, opened_at, due_at, passed)"
+                " VALUES (%s, 'consent', %s, %s, false)",
+                [(UUID(int=each), now, now - timedelta(seconds=1)) for each in range(DUE)],
+            )
+        await timer.pass_due(nats, store, now)
+        await timer.pass_due(nats, store, now)
+        assert await sent(nats) == IN_FLIGHT
+
+        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [UUID(int=500)])
+        await timer.pass_due(nats, store, now)
+        assert await sent(nats) == IN_FLIGHT + 500
+
+        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [UUID(int=1500)])
+        await timer.pass_due(nats, store, now)
+        await timer.pass_due(nats, store, now)
+        assert await sent(nats) == DUE
