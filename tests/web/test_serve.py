@@ -7,7 +7,6 @@ import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
-from time import monotonic
 
 import httpx
 import pytest
@@ -56,13 +55,11 @@ async def test_it_says_nothing_about_its_making(process: Process, address: Setti
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_it_stops_in_order(process: Process, how: signal.Signals) -> None:
-    """Soon, with exit code 0, and without a traceback."""
-    began = monotonic()
+    """With exit code 0, and without a traceback."""
     os.kill(process.pid, how)
     _, log = await process.communicate()
 
     assert process.returncode == 0
-    assert monotonic() - began < 5
     assert b"Traceback" not in log
 
 
