@@ -4,11 +4,13 @@ Time zones come from the pinned tzdata package, never from the machine, and holi
 holidays package: `calendar_version` names all that a due instant depends on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import metadata, resources
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -47,22 +49,54 @@ class Due:
     skipped: tuple[Skipped, ...]
 
 
+class Holidays(BaseModel):
+    """A country's public holidays as they were known once: those of some years, complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first_year: int
+    last_year: int
+    days: tuple[Skipped, ...]
+
+    @classmethod
+    def of(cls, country: str, first_year: int, last_year: int) -> Self:
+        """What the holidays package knows now. Raises ValueError for an unknown country."""
+        days = (
+            Skipped(date=day, why=why)
+            for year in range(first_year, last_year + 1)
+            for day, why in sorted(_holidays(country, year).items())
+        )
+        return cls(first_year=first_year, last_year=last_year, days=tuple(days))
+
+    @cached_property
+    def names(self) -> Mapping[date, str]:
+        """Each holiday's name by its date."""
+        return {day.date: day.why for day in self.days}
+
+    def cover(self, day: date) -> bool:
+        """Whether these are the years that a day is in."""
+        return self.first_year <= day.year <= self.last_year
+
+
 @dataclass(frozen=True, slots=True)
 class BusinessCalendar:
     """The programme's days: Monday to Friday in its time zone, minus its country's public holidays.
 
     `time_zone` is an IANA name, `holiday_country` a two-letter ISO code or None for no holidays.
-    Raises ValueError for an unknown zone or country. Years outside of the holidays package's data
-    for a country have no holidays.
+    In the years of `recorded` those holidays count, whatever is known of the country today. Raises
+    ValueError for an unknown zone or country. Years outside of the holidays package's data for a
+    country have no holidays.
     """
 
     time_zone: str
     holiday_country: str | None = None
+    recorded: Holidays | None = None
 
     def __post_init__(self) -> None:
         """Refuse a zone or country that nothing is known about."""
         _zone(self.time_zone)
-        _require_country(self.holiday_country)
+        if self.recorded is None:
+            _require_country(self.holiday_country)
 
     def due(self, opened_at: datetime, days: int, unit: Unit) -> Due:
         """When a period of `days`, opened at an aware instant, is due (R16).
@@ -87,7 +121,7 @@ class BusinessCalendar:
         day = self._local_day(due_at)
         while days:
             day -= _ONE_DAY
-            if self._skipped(day, unit) is None:
+            if self._why_skipped(day, unit) is None:
                 days -= 1
         return _beginning(self.time_zone, day)
 
@@ -96,7 +130,7 @@ class BusinessCalendar:
         day, last, count = self._local_day(first), self._local_day(until), 0
         while day < last:
             day += _ONE_DAY
-            count += self._skipped(day, Unit.BUSINESS) is None
+            count += self._why_skipped(day, Unit.BUSINESS) is None
         return count
 
     def _due(self, opened_at: datetime, days: int, unit: Unit) -> Due:
@@ -104,10 +138,10 @@ class BusinessCalendar:
         skipped: list[Skipped] = []
         while days:
             day += _ONE_DAY
-            if (skip := self._skipped(day, unit)) is None:
+            if (why := self._why_skipped(day, unit)) is None:
                 days -= 1
             else:
-                skipped.append(skip)
+                skipped.append(Skipped(date=day, why=why))
         due_at = _beginning(self.time_zone, day + _ONE_DAY)
         due_soon_at = max(opened_at, self.before(due_at, 1, Unit.BUSINESS))
         return Due(due_at, due_soon_at, tuple(skipped))
@@ -115,12 +149,22 @@ class BusinessCalendar:
     def _local_day(self, instant: datetime) -> date:
         return instant.astimezone(_zone(self.time_zone)).date()
 
-    def _skipped(self, day: date, unit: Unit) -> Skipped | None:
+    def _why_skipped(self, day: date, unit: Unit) -> str | None:
+        """Why a day does not count; a holiday on a weekend is skipped as a weekend."""
         if unit is Unit.BUSINESS:
-            off = _days_off(self.holiday_country, day.year).get(day)
-            if off is not None:
-                return off
+            if day.weekday() >= _SATURDAY:
+                return "weekend"
+            if (holiday := self._holidays(day).get(day)) is not None:
+                return holiday
         return _never_was(self.time_zone, day)
+
+    def _holidays(self, day: date) -> Mapping[date, str]:
+        """The holidays of the year that a day is in, as far as anybody keeps them."""
+        if self.holiday_country is None:
+            return {}
+        if self.recorded is not None and self.recorded.cover(day):
+            return self.recorded.names
+        return _holidays(self.holiday_country, day.year)
 
 
 @lru_cache(maxsize=1)
@@ -149,7 +193,8 @@ def _require_country(code: str | None) -> None:
         _holidays(code, 2000)
 
 
-def _holidays(country: str, year: int) -> dict[date, str]:
+@lru_cache(maxsize=1024)
+def _holidays(country: str, year: int) -> Mapping[date, str]:
     import holidays  # noqa: PLC0415 - a tenth of a second that only programmes with holidays need
 
     unknown = f"unknown holiday country {country!r}: a two-letter ISO code like TR is needed"
@@ -161,15 +206,6 @@ def _holidays(country: str, year: int) -> dict[date, str]:
     except NotImplementedError as error:
         raise ValueError(unknown) from error
     return dict(found)
-
-
-@lru_cache(maxsize=1024)
-def _days_off(country: str | None, year: int) -> dict[date, Skipped]:
-    """Every day of a year that is no business day; a holiday on a weekend counts as weekend."""
-    days = (date(year, 1, 1) + timedelta(days=n) for n in range(366))
-    off = {d: "weekend" for d in days if d.year == year and d.weekday() >= _SATURDAY}
-    named = {} if country is None else _holidays(country, year)
-    return {d: Skipped(date=d, why=why) for d, why in (named | off).items()}
 
 
 @lru_cache(maxsize=8192)
@@ -196,8 +232,8 @@ def _beginning(time_zone: str, day: date) -> datetime:
 
 
 @lru_cache(maxsize=8192)
-def _never_was(time_zone: str, day: date) -> Skipped | None:
-    """A day that a zone left out when it moved across the date line, as Samoa did in 2011."""
+def _never_was(time_zone: str, day: date) -> str | None:
+    """Says so of a day that a zone left out in crossing the date line, as Samoa did in 2011."""
     if _beginning(time_zone, day) < _beginning(time_zone, day + _ONE_DAY):
         return None
-    return Skipped(date=day, why=f"no such day in {time_zone}")
+    return f"no such day in {time_zone}"

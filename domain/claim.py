@@ -322,6 +322,7 @@ class Claim(BaseAggregate[UUID]):
     def submit(self, *, policy: Policy, calendar_version: str, cause: Cause, now: datetime) -> None:
         """Hand the claim in; from now on it lives by this policy, recorded whole (R2, R17)."""
         self._require_possible("submit_claim")
+        policy = policy.recorded(now)
         if not self.documents:
             raise NotPossible(
                 "a claim needs at least one proof of execution before it can be submitted",

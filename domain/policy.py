@@ -1,17 +1,21 @@
 """A policy profile: the periods, calendar and texts that a claim lives by (R15, R17).
 
-A claim records its policy whole at its first submission. Only `from_toml` and `with_calendar`
-check that a policy is complete and its calendar known, so a recorded policy loads for ever.
+A claim records its policy whole at its first submission, with the holidays of the years ahead.
+Only `from_toml` and `with_calendar` check that a policy is complete and its calendar known, so a
+recorded policy loads for ever.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import Field
 
-from domain.calendar import MAX_DAYS, BusinessCalendar, Due, Unit
+from domain.calendar import MAX_DAYS, BusinessCalendar, Due, Holidays, Unit
 from domain.resource import Part, Resource, Wording
 from domain.vocabulary import ClockName, Status
+
+RECORDED_YEARS = 3
+"""Years whose holidays a claim records: that of its first submission and those that follow it."""
 
 
 class Period(Part):
@@ -40,6 +44,8 @@ class Policy(Resource):
         en="usage and sold seats", tr="kullanım ve satılan kullanıcı lisansları"
     )
     """What the customer is told that the partner will see (R26)."""
+    holidays: Holidays | None = None
+    """The holidays that a claim recorded at its first submission (R17); none in a profile."""
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -48,6 +54,8 @@ class Policy(Resource):
         missing = [clock for clock in ClockName if clock not in policy.clocks]
         if missing:
             raise ValueError(f"clocks: no period for {', '.join(missing)}")
+        if policy.holidays is not None:
+            raise ValueError("holidays: a profile names a country, in holiday_country")
         return policy.with_calendar()
 
     def with_calendar(
@@ -67,10 +75,21 @@ class Policy(Resource):
             }
         )
 
+    def recorded(self, submitted_at: datetime) -> Self:
+        """The same profile with the holidays as they are known at a claim's first submission (R17).
+
+        From then on a newer calendar moves no clock of that claim, in the years that are recorded.
+        """
+        if self.holiday_country is None:
+            return self
+        first = (submitted_at - timedelta(days=1)).year  # the local day may be the one before
+        holidays = Holidays.of(self.holiday_country, first, submitted_at.year + RECORDED_YEARS - 1)
+        return self.model_copy(update={"holidays": holidays})
+
     @property
     def calendar(self) -> BusinessCalendar:
         """The programme's calendar."""
-        return BusinessCalendar(self.time_zone, self.holiday_country)
+        return BusinessCalendar(self.time_zone, self.holiday_country, self.holidays)
 
     def due(self, clock: ClockName, opened_at: datetime) -> Due:
         """When a clock that opens now is due (R15, R16)."""

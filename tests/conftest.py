@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
@@ -16,6 +17,10 @@ from services.embedded.postgres import Postgres
 from services.schema import migrate
 from services.settings import PREFIX, Settings
 from tests.free_port import free_port
+
+# Every run tries the same examples, however long each takes: a new finding is an explicit example.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 _TEMPLATE = "template_migrated"
 _NUMBERS = count(1)

@@ -55,7 +55,7 @@ EXAMPLES: tuple[ClaimEvent, ...] = (
         )
     ),
     x.poe_attached(note="Signed on page 4."),
-    x.submitted(policy=x.SEED.with_calendar("Europe/Istanbul", "TR")),
+    x.submitted(policy=x.SEED.with_calendar("Europe/Istanbul", "TR").recorded(x.SUBMITTED_AT)),
     x.resubmitted(comment="The dates stand on page 2."),
     x.review_started(),
     x.reviewer_assigned(),

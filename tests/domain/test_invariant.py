@@ -129,7 +129,7 @@ def recalled(event: DomainEvent) -> ClaimEvent:
 @pytest.mark.rule("R18")
 @pytest.mark.rule("R22")
 @pytest.mark.fault(32)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @for_all(lives)
 def test_no_order_of_commands_breaks_a_claim(life: Life) -> None:
     """One clock at most, versions without gap, time that never runs back, one dispute."""
@@ -149,7 +149,7 @@ def test_no_order_of_commands_breaks_a_claim(life: Life) -> None:
 
 @pytest.mark.rule("R17")
 @pytest.mark.fault(46)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @for_all(lives)
 def test_history_alone_makes_an_equal_claim(life: Life) -> None:
     """Folding the stored events again gives every part of the claim's state, memory included."""
@@ -164,7 +164,7 @@ def test_history_alone_makes_an_equal_claim(life: Life) -> None:
     assert again == claim
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @for_all(lives)
 def test_every_accepted_command_is_known_by_its_events(life: Life) -> None:
     """The memory of commands covers every event exactly once."""

@@ -1,12 +1,12 @@
 """Policy profiles: what the files say, what is refused, and that a recorded one never changes."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
-from domain.calendar import BusinessCalendar, Skipped, Unit
+from domain.calendar import BusinessCalendar, Holidays, Skipped, Unit
 from domain.policy import Period, Policy
 from domain.vocabulary import ClockName, Status
 
@@ -147,6 +147,47 @@ def test_a_policy_survives_being_recorded(text: str) -> None:
 
     assert Policy.model_validate_json(recorded) == policy
     assert Policy.model_validate_json(recorded).model_dump_json() == recorded
+
+
+@pytest.mark.rule("R17")
+def test_a_claim_records_the_holidays_of_three_years() -> None:
+    """Those of the local year of its submission and of the two that follow, each by its name."""
+    policy = Policy.from_toml(SEED).with_calendar("Europe/Istanbul", "TR")
+
+    holidays = policy.recorded(datetime.fromisoformat("2021-05-17T15:00Z")).holidays
+
+    assert holidays is not None
+    assert (holidays.first_year, holidays.last_year) == (2021, 2023)
+    assert holidays.names[date(2021, 4, 23)] == "National Sovereignty and Children's Day"
+    assert {day.date.year for day in holidays.days} == {2021, 2022, 2023}
+
+
+@pytest.mark.rule("R17")
+def test_a_programme_without_holidays_records_none() -> None:
+    """There is nothing that a newer calendar could change."""
+    policy = Policy.from_toml(SEED)
+
+    assert policy.recorded(datetime.fromisoformat("2021-05-17T15:00Z")) == policy
+
+
+@pytest.mark.rule("R17")
+def test_after_the_recorded_years_today_s_calendar_counts() -> None:
+    """A claim that lives so long is better off with known holidays than with none."""
+    recorded = Holidays(first_year=2021, last_year=2022, days=())
+    calendar = BusinessCalendar("Europe/Istanbul", "TR", recorded)
+    days = {year: datetime.fromisoformat(f"{year}-04-22T12:00Z") for year in (2022, 2024)}
+
+    skipped = {year: calendar.due(day, 3, Unit.BUSINESS).skipped for year, day in days.items()}
+
+    assert [skip.why for skip in skipped[2022]] == ["weekend", "weekend"]
+    assert skipped[2024][0].why == "National Sovereignty and Children's Day"
+
+
+@pytest.mark.rule("R17")
+def test_a_profile_states_no_holidays_of_its_own() -> None:
+    """It names a country; what is recorded belongs to claims."""
+    with pytest.raises(ValueError, match="holidays: a profile names a country"):
+        Policy.from_toml(SEED + "[holidays]\nfirst_year = 2021\nlast_year = 2021\ndays = []\n")
 
 
 @pytest.mark.rule("R17")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.calendar import Holidays
 from domain.claim import Claim
 from domain.policy import Policy
 from domain.refusal import NotPossible
@@ -87,7 +88,7 @@ def test_the_whole_policy_and_the_calendar_version_are_recorded() -> None:
 
     (fact,) = stated(claim)
     assert isinstance(fact, Claim.Submitted)
-    assert fact.policy == policy
+    assert fact.policy == policy.recorded(claim.modified_on)
     assert fact.policy.time_zone == "Europe/Istanbul"
     assert fact.policy.holiday_country == "TR"
     assert fact.calendar_version == CALENDAR_VERSION
@@ -140,6 +141,25 @@ def test_holidays_move_a_due_instant_and_local_days_end_in_local_time() -> None:
     assert claim.clock is not None
     assert claim.clock.due_at == instant("2021-05-20T21:00Z")
     assert [skip.date.day for skip in claim.clock.skipped] == [13, 14, 15, 16, 19]
+
+
+@pytest.mark.rule("R17")
+@pytest.mark.fault(57)
+def test_a_newer_calendar_moves_no_clock_of_a_claim() -> None:
+    """Clocks that open later go by the holidays that were known at the first submission."""
+    policy = SEED.with_calendar("Europe/Istanbul", "TR")
+    holidays = Holidays.of("TR", 2021, 2023)
+    as_it_was = [day for day in holidays.days if day.date.isoformat() != "2021-05-19"]
+    recorded = policy.model_copy(
+        update={"holidays": holidays.model_copy(update={"days": tuple(as_it_was)})}
+    )
+    claim = given(*EDITING, submitted(policy=recorded))
+
+    claim.start_review(cause=REVIEWER, now=instant("2021-05-10T09:00Z"))
+
+    assert claim.clock is not None
+    assert claim.clock.due_at == instant("2021-05-19T21:00Z")  # the 19th was no holiday then
+    assert [skip.date.day for skip in claim.clock.skipped] == [13, 14, 15, 16]
 
 
 @pytest.mark.rule("R17")
