@@ -4,12 +4,19 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
+from domain.text import Must
 from domain.vocabulary import Role, Side
 
 PARTNER_ROLES = frozenset({Role.INCENTIVES_ADMIN, Role.BILLING_ADMIN, Role.GLOBAL_ADMIN})
 
-ActorId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$")]
-Org = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+ActorId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$"),
+    Must("1 to 128 of A-Z a-z 0-9 . _ @ + -, beginning with a letter or digit"),
+]
+Org = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Must("1 to 64 of A-Z a-z 0-9 _ -")
+]
 
 
 class Actor(BaseModel):

@@ -24,6 +24,7 @@ from pydantic import (
 
 from domain.actor import ActorId
 from domain.event import Digest
+from domain.text import Must
 from domain.vocabulary import (
     ActionReason,
     Activity,
@@ -97,16 +98,24 @@ Email = Annotated[
         pattern=r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\.[^\s@.<>,;:\"()\[\]\\]+$",
     ),
     AfterValidator(_one_line),
+    Must("an e-mail address, such as name@company.example"),
 ]
 DomainName = Annotated[
     str,
     StringConstraints(
         to_lower=True, max_length=253, pattern=r"^([\p{L}\p{N}_-]{1,63}\.)+[\p{L}\p{N}-]{2,63}$"
     ),
+    Must("a domain name, such as company.example"),
 ]
-MpnId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,32}$")]
-ProductCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
-SubscriptionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+MpnId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,32}$"), Must("1 to 32 of A-Z a-z 0-9 -")
+]
+ProductCode = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$"), Must("a product's code, such as teams")
+]
+SubscriptionId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), Must("1 to 64 of A-Z a-z 0-9 _ -")
+]
 Activities = Annotated[
     tuple[Activity, ...], Field(min_length=1, max_length=10), AfterValidator(_distinct)
 ]

@@ -9,9 +9,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from domain.actor import Actor
 from domain.calendar import Skipped
+from domain.text import Must
 from domain.vocabulary import ClockName
 
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[
+    str,
+    StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$"),
+    Must("sha256: and 64 of 0-9 a-f"),
+]
 
 
 class Fact(BaseModel):

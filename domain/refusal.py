@@ -95,6 +95,12 @@ class StaleVersion(Refusal):
         self.changed = tuple(changed)
 
 
+class UnsupportedMediaType(Refusal):
+    """What was sent is of a kind that is not taken here."""
+
+    code = "unsupported_media_type"
+
+
 class TooLarge(Refusal):
     """The message is larger than the contract allows."""
 

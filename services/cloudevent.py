@@ -17,15 +17,24 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from domain.actor import Actor, ActorId, Org
 from domain.claim import ClaimEvent
 from domain.command import COMMANDS, AnyCommand, Instant
-from domain.refusal import FieldError, Invalid, NotPossible, Refusal, StaleVersion, TooLarge
+from domain.refusal import (
+    FieldError,
+    Invalid,
+    NotPossible,
+    Refusal,
+    StaleVersion,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from domain.schema import recall
+from domain.text import Must
 from domain.vocabulary import Role
-from services.json_document import MAX_ERRORS, Unreadable, load, pointer_to
+from services.json_document import MAX_ERRORS, Unreadable, load, pointer_to, sentence
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/cloudevents+json"
@@ -36,6 +45,9 @@ MAX_COMMAND_BYTES = 256 * 1024
 _COMMAND_SUBJECT = re.compile(r"cpor\.commands\.([a-z_]+)\.([^.]+)")
 _COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TYPE_PREFIX = "cpor.command."
+_OF_THE_ENVELOPE = frozenset({"/specversion", "/type", "/id", "/subject"})
+"""The attributes without which nobody can be answered."""
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _CLAIM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -86,6 +98,9 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
     attributes = document.value
     if not _is_object(attributes):
         raise Unreadable("body is not a JSON object")
+    for flaw in document.errors:
+        if flaw.pointer in _OF_THE_ENVELOPE:
+            raise Unreadable(f"{flaw.pointer[1:]} {flaw.detail}")
     if attributes.get("specversion") != SPEC_VERSION:
         raise Unreadable("not a CloudEvent: specversion is not 1.0")
     name, subject_claim = matched.groups()
@@ -114,13 +129,18 @@ class BadCommand:
     refusal: Refusal
 
 
-def parse_command(readable: Readable) -> CommandMessage | BadCommand:
-    """Read the rest of a command message.
+def parse_command(
+    readable: Readable, content_type: str | None = None
+) -> CommandMessage | BadCommand:
+    """Read the rest of a command message, and the header that says what it is.
 
     What is wrong is named by JSON pointers: fields of `data` from `data` on, as the HTTP API's
     callers know them; attributes by their own name.
     """
     envelope, attributes = readable.envelope, readable.attributes
+    if content_type is not None and _media_type(content_type) != CONTENT_TYPE:
+        wrong = UnsupportedMediaType(f"the header Content-Type must be {CONTENT_TYPE}")
+        return BadCommand(envelope, None, wrong)
     errors = [FieldError(_within_data(error.pointer), error.detail) for error in readable.errors]
     if errors:
         return BadCommand(envelope, None, Invalid(errors))
@@ -130,13 +150,15 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
     attribute = _validated(_Attributes, judged, errors)
     if attribute is None:
         return BadCommand(envelope, None, Invalid(errors))
+    if "data_base64" in attributes:
+        errors.append(FieldError("/data_base64", "is not read: the command's data stands in data"))
     if attribute.dataschema not in {None, f"/schemas/{envelope.command}/1"}:
         errors.append(FieldError("/dataschema", f"must be /schemas/{envelope.command}/1"))
     actor: Actor | None = None
     try:
         actor = Actor(role=attribute.actorrole, org=attribute.actororg, id=attribute.actorid)
     except ValidationError as error:
-        errors.append(FieldError("/actororg", _sentence(error.errors()[0])))
+        errors.append(FieldError("/actororg", sentence(error.errors()[0])))
     if command is None or actor is None or errors:
         return BadCommand(envelope, actor, Invalid(errors))
     return CommandMessage(
@@ -147,7 +169,7 @@ def parse_command(readable: Readable) -> CommandMessage | BadCommand:
         content=canonical([envelope.command, actor.role, actor.org, actor.id, data]),
         expected_version=attribute.expectedversion,
         sent_at=attribute.time,
-        traceparent=attribute.traceparent,
+        traceparent=trace_of(attribute.traceparent),
     )
 
 
@@ -156,15 +178,36 @@ class _Attributes(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    source: Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=r"^\S+$")]
+    source: Annotated[
+        str,
+        StringConstraints(max_length=512, pattern=r"^\S+$"),
+        Must("a URI of 1 to 512 characters, without white space"),
+    ]
     time: Instant | None = None
-    datacontenttype: Annotated[str, StringConstraints(pattern=r"^application/json\b")] | None = None
+    datacontenttype: (
+        Annotated[
+            str, StringConstraints(pattern=r"^application/json *(;|$)"), Must("application/json")
+        ]
+        | None
+    ) = None
     dataschema: str | None = None
     actorid: ActorId
     actorrole: Role
     actororg: Org | None = None
     expectedversion: Annotated[int, Field(ge=0)] | None = None
-    traceparent: Annotated[str, StringConstraints(max_length=128)] | None = None
+    traceparent: object = None
+
+
+def trace_of(traceparent: object) -> str | None:
+    """The sender's trace; what is malformed is ignored, as W3C Trace Context asks."""
+    if not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
+        return None
+    return traceparent
+
+
+def _media_type(content_type: str) -> str:
+    """Without parameters; case does not matter."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
@@ -183,7 +226,7 @@ def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> 
         # A list whose items are all wrong is not too short as well.
         within = {wrong["loc"][:-1] for wrong in found}
         named = [
-            FieldError(pointer_to(*wrong["loc"]), _sentence(wrong))
+            FieldError(pointer_to(*wrong["loc"]), sentence(wrong))
             for wrong in found
             if wrong["type"] != "too_short" or wrong["loc"] not in within
         ]
@@ -197,11 +240,6 @@ def _within_data(pointer: str) -> str:
     """A pointer into the message, as one into its data where it leads there."""
     inside = pointer == "/data" or pointer.startswith("/data/")
     return pointer.removeprefix("/data") if inside else pointer
-
-
-def _sentence(wrong: ErrorDetails) -> str:
-    """What pydantic found, without its prefix."""
-    return wrong["msg"].removeprefix("Value error, ")
 
 
 def command_event(  # noqa: PLR0913 - the attributes of the contract

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, cast
+from typing import Any, Final, cast
+
+from pydantic_core import ErrorDetails
 
 from domain.refusal import FieldError
 
@@ -92,6 +94,43 @@ def load(body: bytes) -> JsonDocument:
 
 
 _INFINITY = float("inf")
+
+_NO_INSTANT = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "model_type": "must be an object",
+    "list_type": "must be an array",
+    "tuple_type": "must be an array",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "uuid_type": "must be a UUID",
+    "uuid_parsing": "must be a UUID",
+    "timezone_aware": _NO_INSTANT,
+    "datetime_type": _NO_INSTANT,
+    "datetime_parsing": _NO_INSTANT,
+    "datetime_from_date_parsing": _NO_INSTANT,
+}
+"""What is wrong, by pydantic's type of error: its own words speak of Python."""
+
+
+def sentence(wrong: ErrorDetails) -> str:
+    """What pydantic found, in the words of whoever sent it."""
+    words = _SENTENCES.get(wrong["type"])
+    if words is None:
+        return wrong["msg"].removeprefix("Value error, ")
+    return words.format(**wrong.get("ctx", {}))
 
 
 def pointer_to(*parts: str | int) -> str:

@@ -55,6 +55,12 @@ class Message:
         self.arrived_at = _EPOCH + timedelta(microseconds=int(words[first + 5]) // 1000)
         """When the stream took it in (UTC, to the microsecond)."""
 
+    @property
+    def content_type(self) -> str | None:
+        """The header that says what the message is; None without one."""
+        headers = {name.lower(): value for name, value in (self.headers or {}).items()}
+        return headers.get("content-type")
+
     async def ack(self) -> None:
         """It is done: not delivered again.
 

@@ -178,7 +178,7 @@ async def test_the_open_demo_takes_commands(told: list[str], variables: dict[str
 
     assert (first["events"], again) == (["commented"], first)
     assert refused.code == 1
-    assert "/text: Field required" in refused.out
+    assert "/text: is missing" in refused.out
 
 
 async def test_the_doctor_finds_all_well(told: list[str], variables: dict[str, str]) -> None:

@@ -145,7 +145,7 @@ class Desk:
         if len(message.data) > MAX_COMMAND_BYTES:
             size = too_large(len(message.data))
             return Arrival(BadCommand(readable.envelope, None, size), self._arrived_at(message))
-        command = parse_command(readable)
+        command = parse_command(readable, message.content_type)
         if isinstance(command, CommandMessage) and isinstance(command.command, PassDeadline):
             if await self._older_is_undecided(message, together, readable.envelope.claim_id):
                 await message.nak(SHORTEST_DELAY)

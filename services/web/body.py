@@ -7,9 +7,9 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from domain.refusal import Invalid
+from domain.refusal import Invalid, UnsupportedMediaType
 from services.json_document import Unreadable, load
-from services.web.problem import Malformed, RequestTimeout, UnsupportedMediaType
+from services.web.problem import Malformed, RequestTimeout
 
 _PATIENCE = 20.0
 """Seconds in which a body must have arrived."""

@@ -13,7 +13,7 @@ from domain.access import SENDERS
 from domain.command import COMMANDS
 from domain.refusal import FieldError, Invalid
 from services import sender
-from services.cloudevent import command_event
+from services.cloudevent import command_event, trace_of
 from services.connection import Connection
 from services.sender import NotStored, send
 from services.web.backend import Served
@@ -28,7 +28,6 @@ SOURCE: Final = "/cpor/http"
 
 _COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ENTITY_TAG = re.compile(r'"(0|[1-9][0-9]{0,8})"')
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _HEADERS = {
     "Idempotency-Key": header("The command id, given or generated."),
@@ -76,7 +75,7 @@ def _handler(command: str) -> Callable[..., Coroutine[Any, Any, Response]]:
             source=SOURCE,
             time=backend.clock.now(),
             expected_version=_expected_version(if_match),
-            traceparent=_traceparent(request),
+            traceparent=trace_of(request.headers.get("traceparent")),
         )
         outcome = await _outcome(
             backend.broker.connection,
@@ -124,12 +123,6 @@ def _expected_version(given: str | None) -> int | None:
             [FieldError("/If-Match", 'must be one version in quotation marks, as in "3"')]
         )
     return int(tag[1])
-
-
-def _traceparent(request: Request) -> str | None:
-    """The caller's trace; what is malformed is ignored, as W3C Trace Context asks."""
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
 
 
 def _add_routes() -> None:

@@ -13,14 +13,21 @@ from starlette.datastructures import UploadFile
 
 from domain.access import may_read_documents
 from domain.command import MAX_DOCUMENT_BYTES
-from domain.refusal import FieldError, Invalid, NotAllowed, NotFound, TooLarge
+from domain.refusal import (
+    FieldError,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from services.document_store import Kept
 from services.media_type import SUFFIXES, UnknownMediaType, safe_name
 from services.web.backend import Backend, Served
 from services.web.caller import Caller
 from services.web.claim import readable_row
 from services.web.identifier import ClaimId, DocumentDigest
-from services.web.problem import Malformed, RequestTimeout, Unavailable, UnsupportedMediaType
+from services.web.problem import Malformed, RequestTimeout, Unavailable
 from services.web.schema import Uploaded, problems
 
 UPLOAD_PATH = "/api/documents"

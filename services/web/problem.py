@@ -45,12 +45,6 @@ class RequestTimeout(Refusal):
     code = "request_timeout"
 
 
-class UnsupportedMediaType(Refusal):
-    """The body is of a kind that is not taken here."""
-
-    code = "unsupported_media_type"
-
-
 class WrongHost(Refusal):
     """The request was meant for another host: a browser was led here under a foreign name."""
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 import pytest_asyncio
 from nats.aio.msg import Msg
@@ -34,9 +35,11 @@ class Answers:
         await self._nats.listen("cpor.dead_letters.>", self._messages.put)
         await self._nats.flush()
 
-    async def after(self, subject: str, payload: bytes) -> Msg:
+    async def after(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None
+    ) -> Msg:
         """The first answer after sending this."""
-        await self._nats.publish(subject, payload)
+        await self._nats.publish(subject, payload, headers=headers)
         async with asyncio.timeout(20):
             return await self._messages.get()
 
@@ -124,6 +127,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "an unknown role": (text(actorrole="king"), "/actorrole"),
     "a partner without an organisation": (text(actororg=None), "/actororg"),
     "an expected version that is text": (text(expectedversion="1"), "/expectedversion"),
+    "data in base64 beside data": (text(data_base64="e30="), "/data_base64"),
+    "data in base64": (text(data_base64="e30=", data=None), "/data_base64"),
+    "data that is said to be text": (text(datacontenttype="text/plain"), "/datacontenttype"),
     "another schema": (text(dataschema="/schemas/create_claim/2"), "/dataschema"),
     "data nested 300 deep": (
         CREATE_WITH_NAN.replace("NaN", "[" * 300 + "]" * 300).encode(),
@@ -212,6 +218,82 @@ async def test_a_command_above_the_limit_is_refused_as_too_large(answers: Answer
     problem = json.loads(above.data)["data"]["problem"]
     assert (problem["type"], problem["status"]) == ("/problems/too_large", 413)
     assert json.loads(at_limit.data)["type"] == "cpor.outcome.accepted"
+
+
+async def test_a_wrong_place_is_told_in_words_that_are_not_pythons(answers: Answers) -> None:
+    """Whoever sent it writes another language, perhaps."""
+    contact = {"name": "", "email": "ayse"}
+    wrong: dict[str, Any] = {**CREATE, "mpn_id": "№ 7", "partner_contact": contact, "nmae": "x"}
+    wrong |= {
+        "customer": "Contoso",
+        "activities": "usage",
+        "solution_area": "sports",
+        "supersedes": "none",
+    }
+    del wrong["name"]
+
+    outcome = await answers.after(SUBJECT, text(data=wrong, actororg="Org 7"))
+
+    errors = json.loads(outcome.data)["data"]["problem"]["errors"]
+    assert {error["pointer"]: error["detail"] for error in errors} == {
+        "/name": "is missing",
+        "/mpn_id": "must be 1 to 32 of A-Z a-z 0-9 -",
+        "/customer": "must be an object",
+        "/solution_area": "must be 'business_applications' or 'microsoft_365'",
+        "/activities": "must be an array",
+        "/partner_contact/name": "must not be empty",
+        "/partner_contact/email": "must be an e-mail address, such as name@company.example",
+        "/supersedes": "must be a UUID",
+        "/nmae": "is not known",
+        "/actororg": "must be 1 to 64 of A-Z a-z 0-9 _ -",
+    }
+
+
+async def test_a_dead_letter_names_the_attribute_that_stands_twice(answers: Answers) -> None:
+    """It is not said to be of a wrong form: it is."""
+    twice = text().replace(b'"id":', b'"id":"x","id":', 1)
+
+    letter = await answers.after(SUBJECT, twice)
+
+    assert letter.headers
+    assert letter.headers["cpor-reason"] == "id is named twice"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/cloudevents+json"},
+        {"content-type": "Application/CloudEvents+JSON; charset=utf-8"},
+        {"X-Other": "text/plain"},
+    ],
+    ids="-".join,
+)
+async def test_a_content_type_is_compared_as_one(answers: Answers, headers: dict[str, str]) -> None:
+    """Whatever the case of its letters, and its parameters; it may be missing."""
+    outcome = await answers.after(SUBJECT, text(), headers)
+
+    assert json.loads(outcome.data)["type"] == "cpor.outcome.accepted"
+
+
+async def test_another_content_type_is_refused(answers: Answers) -> None:
+    """Who says that it is something else is believed, and told."""
+    outcome = await answers.after(SUBJECT, text(), {"Content-Type": "application/xml"})
+
+    problem = json.loads(outcome.data)["data"]["problem"]
+    assert (problem["type"], problem["status"]) == ("/problems/unsupported_media_type", 415)
+    assert problem["detail"] == "the header Content-Type must be application/cloudevents+json"
+    await _works(answers)
+
+
+async def test_a_malformed_trace_is_ignored(answers: Answers, database_url: str) -> None:
+    """As W3C Trace Context asks: a command is not lost over it, and no event repeats it."""
+    outcome = await answers.after(SUBJECT, text(traceparent="<script>"))
+
+    assert json.loads(outcome.data)["type"] == "cpor.outcome.accepted"
+    with psycopg.connect(database_url) as store:
+        row = store.execute("SELECT state FROM cpor.stored_events").fetchone()
+    assert row
+    assert b"<script>" not in row[0]
 
 
 @pytest.mark.rule("R18")
