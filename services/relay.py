@@ -35,14 +35,16 @@ READ = 1000
 PATIENCE = 10.0
 """Seconds that the server may take to acknowledge a batch."""
 WAKE = 1.0
-"""Seconds after which the relay looks around although nothing was notified."""
+"""Seconds after which the relay looks whether the stream is still what it was."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Place(NamedTuple):
-    """How far the stream is: its last sequence, and what the last message that is there carries."""
+    """How far the stream is: from its first sequence to its last, and what the last one carries."""
 
+    first: int
+    """Where the stream begins, or will when it is empty."""
     sequence: int
     position: int
     """0 in an empty stream."""
@@ -77,12 +79,17 @@ class Relay:
             await store.execute(f"LISTEN {CHANNEL}")
             place = await self._find_place(context.nats, store)
             context.report(State.RUNNING, "")
+            clock = asyncio.get_running_loop().time
+            looked_at = clock()
             while not context.stopping.is_set() and not term.lost.is_set():
                 entries = await _read(store, place.position)
                 if entries:
                     place = await self._publish(context.nats, store, place, entries)
-                elif not await _notified(store):
+                else:
+                    await _notified(store)
+                if clock() - looked_at >= WAKE:
                     place = await self._look_around(context.nats, store, place)
+                    looked_at = clock()
 
     async def _publish(
         self, nats: Connection, store: AsyncConnection, place: Place, entries: Sequence[LogEntry]
@@ -96,14 +103,15 @@ class Relay:
                 _log.warning("relay_batch_unknown", position=batch[-1].position, error=repr(error))
                 await asyncio.sleep(self._pauses.next())
                 return await self._find_place(nats, store)
-            place = Place(sequence, batch[-1].position)
+            place = Place(place.first, sequence, batch[-1].position)
         self._pauses.reset()
         return place
 
     async def _look_around(self, nats: Connection, store: AsyncConnection, place: Place) -> Place:
-        """Notice that the stream was deleted or made anew, although nothing is to be published."""
+        """Notice that the stream was deleted, made anew or purged, also while all goes well."""
         try:
-            if (await nats.js.stream_info(EVENTS)).state.last_seq == place.sequence:
+            state = (await nats.js.stream_info(EVENTS)).state
+            if (max(state.first_seq, 1), state.last_seq) == (place.first, place.sequence):
                 return place
         except NotFoundError:
             _log.warning("relay_stream_missing", stream=EVENTS)
@@ -112,12 +120,14 @@ class Relay:
     async def _find_place(self, nats: Connection, store: AsyncConnection) -> Place:
         """Where the stream ends, checked against the store.
 
-        Raises StreamsDiffer when it ends with an event that the store does not have there.
+        An empty stream, new or purged, is filled from the store's beginning. Raises StreamsDiffer
+        when the stream begins or ends with another event than the store has there.
         """
         await nats.until_up()
         await restore(nats.js)
         place = await stream_place(nats)
-        await _require_same(store, place)
+        await _require_same_end(store, place)
+        await _require_same_beginning(nats, store, place)
         return place
 
 
@@ -163,16 +173,33 @@ async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequen
 
 async def stream_place(nats: Connection) -> Place:
     """Where the stream ends: at its last message, or at the beginning."""
-    sequence = (await nats.js.stream_info(EVENTS)).state.last_seq
+    state = (await nats.js.stream_info(EVENTS)).state
+    first = max(state.first_seq, 1)
     try:
         last = await nats.js.get_last_msg(EVENTS, EVERY_EVENT)
     except NotFoundError:
-        return Place(sequence, 0)
+        return Place(first, state.last_seq, 0)
     message = from_json(last.data or b"{}")
-    return Place(sequence, message["sequence"], message["id"])
+    return Place(first, state.last_seq, message["sequence"], message["id"])
 
 
-async def _require_same(store: AsyncConnection, place: Place) -> None:
+async def _require_same_beginning(nats: Connection, store: AsyncConnection, place: Place) -> None:
+    """Refuse to add to a stream whose beginning was purged: readers of it would miss events."""
+    if not place.position:
+        return
+    message = await nats.js.get_msg(EVENTS, place.first)
+    begins_at: int = from_json(message.data or b"{}")["sequence"]
+    rows = await store.execute("SELECT min(notification_id) FROM cpor.stored_events")
+    row = await rows.fetchone()
+    if row is None or row[0] != begins_at:
+        raise StreamsDiffer(
+            f"CPOR_EVENTS begins at position {begins_at}, where the store begins at"
+            f" {row[0] if row else 'nothing'}: events before were deleted from the stream;"
+            " delete it to fill it again from the store"
+        )
+
+
+async def _require_same_end(store: AsyncConnection, place: Place) -> None:
     """Refuse to go on after a message that the store has no event for."""
     if not place.position:
         return
@@ -202,12 +229,10 @@ async def _read(store: AsyncConnection, after: int) -> list[LogEntry]:
     return [LogEntry(*row) for row in await rows.fetchall()]
 
 
-async def _notified(store: AsyncConnection) -> bool:
-    """Wait until events were appended: yes; or until it is time to look around: no."""
-    notified = False
+async def _notified(store: AsyncConnection) -> None:
+    """Wait until events were appended, or until it is time to look around."""
     async for _ in store.notifies(timeout=WAKE, stop_after=1):
-        notified = True
-    return notified
+        pass
 
 
 def service(settings: Settings) -> Relay:

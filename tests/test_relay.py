@@ -14,10 +14,11 @@ from services.claims.application import Claims
 from services.connection import Connection, connected
 from services.relay import BatchRefusedError, LogEntry, Relay, publish_batch, stream_place
 from services.resource import load_catalogue, load_policy
+from services.runtime import Context
 from services.settings import Settings
 from services.streams import EVENTS, StreamsDiffer, prepare
 from tests.claims.orders import CREATE, NOON, arrival
-from tests.service import running
+from tests.service import Reports, running
 from tests.system.checker import Entry, log_of, published
 
 NAMESPACE = UUID("c1a10000-0000-4000-8000-000000000000")
@@ -142,6 +143,38 @@ async def test_a_deleted_stream_is_made_and_filled_again(
         log = await until_relayed(nats, database_url)
 
     assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+async def test_a_purged_stream_is_filled_again(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """Its sequences go on, its positions begin anew: the log is in it, each event once."""
+    create(claims, 0, 30)
+    async with running(Relay(settings), settings, nats):
+        await until_relayed(nats, database_url)
+        await nats.js.purge_stream(EVENTS)
+        log = await until_relayed(nats, database_url)
+
+    assert await published(nats) == names(log)
+
+
+@pytest.mark.fault(12)
+async def test_a_stream_without_its_beginning_stops_the_relay(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """While it goes on publishing it notices, says where the stream begins and what to do."""
+    create(claims, 0, 30)
+    context = Context(settings, nats, asyncio.Event(), Reports())
+    relay = asyncio.create_task(Relay(settings).run(context))
+    log = await until_relayed(nats, database_url)
+    await nats.js.purge_stream(EVENTS, seq=11)
+    create(claims, 30, 3)
+
+    begins = f"CPOR_EVENTS begins at position {log[10].position}, where the store begins at 1"
+    with pytest.raises(StreamsDiffer, match=begins):
+        await asyncio.wait_for(relay, 20)
 
 
 @pytest.mark.fault(12)
