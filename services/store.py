@@ -114,6 +114,17 @@ class EventRecorder(PostgresApplicationRecorder):
             )
             return [StoredEvent(**row) for row in rows.fetchall()]
 
+    def select_versions(self, claim_ids: Iterable[UUID]) -> Mapping[UUID, int]:
+        """The latest version of each of these claims."""
+        with self.datastore.get_connection() as connection:
+            rows = connection.execute(
+                "SELECT id, max(originator_version) AS version FROM unnest(%s::uuid[]) AS claim(id)"
+                " JOIN cpor.stored_events ON originator_id = id GROUP BY id",
+                (list(claim_ids),),
+                prepare=True,
+            )
+            return {row["id"]: row["version"] for row in rows.fetchall()}
+
     def select_recorded(
         self, spans: Collection[tuple[UUID, int, int]]
     ) -> Mapping[tuple[UUID, int], tuple[Recorded, ...]]:

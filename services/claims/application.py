@@ -3,6 +3,7 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -137,8 +138,11 @@ class Claims(EventStoreApplication):
         except ValueError as error:  # UnknownEvent, ValidationError: history that can't be read
             raise _DecisionFailed(error) from error
         batch = _Batch(claims, self._uploads_for(arrivals))
+        from_memory = claims.keys() & self._cached.keys()
         try:
             drafts = [self._draft(arrival, batch) for arrival in arrivals]
+            if any(isinstance(draft, (Outcome, Early)) for draft in drafts):
+                self._require_current(batch, from_memory)
             recordings = (
                 self.events.put(batch.events, contacts=batch.contacts) if batch.events else []
             )
@@ -245,6 +249,18 @@ class Claims(EventStoreApplication):
         found = {claim_id: self._cached[claim_id] for claim_id in wanted & self._cached.keys()}
         missing = wanted - found.keys()
         return found | self.load(missing) if missing else found
+
+    def _require_current(self, batch: _Batch, from_memory: AbstractSet[UUID]) -> None:
+        """Let nobody be refused for what another writer has changed meanwhile.
+
+        What the batch writes to is checked by writing. Raises RecordConflictError.
+        """
+        doubtful = from_memory - {event.originator_id for event in batch.events}
+        if not doubtful:
+            return
+        stored = self.recorder.select_versions(doubtful)
+        if any(stored.get(claim_id) != batch.claims[claim_id].version for claim_id in doubtful):
+            raise RecordConflictError
 
     def _uploads_for(self, arrivals: Sequence[Arrival]) -> set[tuple[str, str, str, str, int]]:
         digests = {

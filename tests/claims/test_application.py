@@ -184,6 +184,21 @@ def test_another_writer_makes_a_batch_decide_anew_on_what_is_stored(
 
 
 @pytest.mark.rule("R30")
+@pytest.mark.fault(50)
+def test_nobody_is_refused_for_what_another_writer_has_changed(
+    claims: Claims, database_url: str
+) -> None:
+    """What is kept in memory may be outdated: a refusal is checked against the store."""
+    claims.handle([arrival(CLAIM, "create_claim", CREATE)])
+    other = open_claims(database_url)
+    to_approval(other)
+    other.close()
+
+    (declined,) = claims.handle([arrival(CLAIM, "decline_consent", {}, actor=CUSTOMER)])
+
+    assert outcome(declined)["events"] == ["consent_declined", "rejected"]
+
+
 def test_contacts_are_kept_apart_and_never_in_an_event(claims: Claims, database_url: str) -> None:
     """Events hold an id and a keyed digest; the people stand in a table of their own."""
     claims.handle([arrival(CLAIM, "create_claim", CREATE)])
