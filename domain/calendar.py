@@ -58,7 +58,12 @@ class Holidays(BaseModel):
     last_year: int
     days: tuple[Skipped, ...]
 
+    def __hash__(self) -> int:
+        """Cheap: calendars are looked up by their holidays, and hardly ever differ in these."""
+        return hash((self.first_year, self.last_year, len(self.days)))
+
     @classmethod
+    @lru_cache(maxsize=64)
     def of(cls, country: str, first_year: int, last_year: int) -> Self:
         """What the holidays package knows now. Raises ValueError for an unknown country."""
         days = (
@@ -110,18 +115,19 @@ class BusinessCalendar:
         if not 1 <= days <= MAX_DAYS:
             raise ValueError(f"{days} days: a period has 1 to {MAX_DAYS} days")
         try:
-            return self._due(opened_at.astimezone(UTC), days, unit)
+            due_at, begins_at, skipped = _counted(self, self._local_day(opened_at), days, unit)
         except OverflowError as error:
             raise ValueError(
                 f"{days} days after {opened_at.isoformat()} are outside of the calendar"
             ) from error
+        return Due(due_at, max(opened_at.astimezone(UTC), begins_at), skipped)
 
     def before(self, due_at: datetime, days: int, unit: Unit) -> datetime:
         """The beginning (UTC) of the Nth counted day back from a due instant: when to remind."""
         day = self._local_day(due_at)
         while days:
             day -= _ONE_DAY
-            if self._why_skipped(day, unit) is None:
+            if self.why_skipped(day, unit) is None:
                 days -= 1
         return _beginning(self.time_zone, day)
 
@@ -130,26 +136,13 @@ class BusinessCalendar:
         day, last, count = self._local_day(first), self._local_day(until), 0
         while day < last:
             day += _ONE_DAY
-            count += self._why_skipped(day, Unit.BUSINESS) is None
+            count += self.why_skipped(day, Unit.BUSINESS) is None
         return count
-
-    def _due(self, opened_at: datetime, days: int, unit: Unit) -> Due:
-        day = self._local_day(opened_at)
-        skipped: list[Skipped] = []
-        while days:
-            day += _ONE_DAY
-            if (why := self._why_skipped(day, unit)) is None:
-                days -= 1
-            else:
-                skipped.append(Skipped(date=day, why=why))
-        due_at = _beginning(self.time_zone, day + _ONE_DAY)
-        due_soon_at = max(opened_at, self.before(due_at, 1, Unit.BUSINESS))
-        return Due(due_at, due_soon_at, tuple(skipped))
 
     def _local_day(self, instant: datetime) -> date:
         return instant.astimezone(_zone(self.time_zone)).date()
 
-    def _why_skipped(self, day: date, unit: Unit) -> str | None:
+    def why_skipped(self, day: date, unit: Unit) -> str | None:
         """Why a day does not count; a holiday on a weekend is skipped as a weekend."""
         if unit is Unit.BUSINESS:
             if day.weekday() >= _SATURDAY:
@@ -165,6 +158,25 @@ class BusinessCalendar:
         if self.recorded is not None and self.recorded.cover(day):
             return self.recorded.names
         return _holidays(self.holiday_country, day.year)
+
+
+@lru_cache(maxsize=1024)
+def _counted(
+    calendar: BusinessCalendar, day: date, days: int, unit: Unit
+) -> tuple[datetime, datetime, tuple[Skipped, ...]]:
+    """When so many days after a day are over, the last business day's beginning, and the skipped.
+
+    Remembered, because all clocks that open on one day are due alike.
+    """
+    skipped: list[Skipped] = []
+    while days:
+        day += _ONE_DAY
+        if (why := calendar.why_skipped(day, unit)) is None:
+            days -= 1
+        else:
+            skipped.append(Skipped(date=day, why=why))
+    due_at = _beginning(calendar.time_zone, day + _ONE_DAY)
+    return due_at, calendar.before(due_at, 1, Unit.BUSINESS), tuple(skipped)
 
 
 @lru_cache(maxsize=1)
