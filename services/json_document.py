@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, cast
 
+import jiter
 from pydantic_core import ErrorDetails
 
 from domain.refusal import FieldError
 
-_MAX_DIGITS = 30
+_MAX_DIGITS = 4300
+"""What Python and the strict parser read of one number."""
 MAX_ERRORS = 20
 """How many wrong places of a document are named."""
 MAX_NAME = 100
@@ -42,28 +44,27 @@ def load(body: bytes) -> JsonDocument:
     """Parse a JSON document from UTF-8.
 
     Raises Unreadable when it is not UTF-8, not JSON, or nested too deeply to be parsed at all.
-    Numbers that are none (NaN, 1e999) or absurdly long, keys named twice, lone surrogates and
-    nesting beyond MAX_DEPTH don't make the rest unreadable: the first MAX_ERRORS of them are listed
-    by their JSON pointers.
+    Numbers that are none (NaN) or absurdly long, keys named twice, lone surrogates and nesting
+    beyond MAX_DEPTH don't make the rest unreadable: the first MAX_ERRORS of them are listed by
+    their JSON pointers.
     """
-    flawed = b"\\ud" in body or b"\\uD" in body
+    try:
+        value = jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError:
+        return _examined(body)
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        return _flawed(value)
+    return JsonDocument(value)
 
-    def flaw(detail: str) -> _Flaw:
-        nonlocal flawed
-        flawed = True
-        return _Flaw(detail)
+
+def _examined(body: bytes) -> JsonDocument:
+    """Find out what is wrong with a document that a strict parser does not take."""
 
     def number(digits: str) -> int | _Flaw:
-        return int(digits) if len(digits) <= _MAX_DIGITS else flaw("is too long a number")
-
-    def fraction(digits: str) -> float | _Flaw:
-        if len(digits) > _MAX_DIGITS:
-            return flaw("is too long a number")
-        value = float(digits)
-        return flaw("is too large a number") if value in (_INFINITY, -_INFINITY) else value
+        return int(digits) if len(digits) <= _MAX_DIGITS else _Flaw("is too long a number")
 
     def constant(name: str) -> _Flaw:
-        return flaw(f"is {name}, which is no JSON number")
+        return _Flaw(f"is {name}, which is no JSON number")
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
@@ -71,17 +72,13 @@ def load(body: bytes) -> JsonDocument:
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen:
-                    value[key] = flaw("is named twice")
+                    value[key] = _Flaw("is named twice")
                 seen.add(key)
         return value
 
     try:
         value = json.loads(
-            body.decode(),
-            parse_int=number,
-            parse_float=fraction,
-            parse_constant=constant,
-            object_pairs_hook=members,
+            body.decode(), parse_int=number, parse_constant=constant, object_pairs_hook=members
         )
     except UnicodeDecodeError:
         raise Unreadable("body is not UTF-8") from None
@@ -89,11 +86,12 @@ def load(body: bytes) -> JsonDocument:
         raise Unreadable(f"body is not JSON: {error.msg}") from None
     except RecursionError:
         raise Unreadable("body is nested too deeply") from None
-    flawed = flawed or body.count(b"{") + body.count(b"[") > MAX_DEPTH
-    return JsonDocument(value, tuple(islice(_errors(value), MAX_ERRORS)) if flawed else ())
+    return _flawed(value)
 
 
-_INFINITY = float("inf")
+def _flawed(value: Any) -> JsonDocument:  # noqa: ANN401 - JSON may be anything
+    return JsonDocument(value, tuple(islice(_errors(value), MAX_ERRORS)))
+
 
 _NO_INSTANT = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
 _SENTENCES: Final = {
