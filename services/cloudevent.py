@@ -1,6 +1,5 @@
 """CloudEvents 1.0 in JSON: strict reading of commands, writing of events and outcomes."""
 
-import hashlib
 import hmac
 import json
 import re
@@ -48,6 +47,7 @@ _TYPE_PREFIX = "cpor.command."
 _OF_THE_ENVELOPE = frozenset({"/specversion", "/type", "/id", "/subject"})
 """The attributes without which nobody can be answered."""
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _CLAIM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -422,9 +422,9 @@ def too_large(size: int) -> TooLarge:
 
 def keyed_digest(key: bytes, content: bytes) -> str:
     """A digest that only the holder of the key can make or guess at (R30)."""
-    return hmac.new(key, content, hashlib.sha256).hexdigest()
+    return hmac.digest(key, content, "sha256").hex()
 
 
 def canonical(value: object) -> bytes:
     """JSON with sorted keys and no white space: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return _CANONICAL.encode(value).encode()
