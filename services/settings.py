@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -19,6 +20,9 @@ PREFIX = "CPOR_"
 
 _FROM_FILE = ("database_url", "nats_url")
 """What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
+
+_UNNAMEABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what not every server takes in the path of a folder."""
 
 
 class SettingsError(Exception):
@@ -66,7 +70,13 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().resolve()
+        try:
+            absolute = folder.expanduser().resolve()
+        except RuntimeError as error:  # links in a circle, or nobody's ~name
+            raise ValueError("a path that leads somewhere") from error
+        if any(category(letter) in _UNNAMEABLE for letter in str(absolute)):
+            raise ValueError("a path in UTF-8 without line breaks and control characters")
+        return absolute
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -3,6 +3,9 @@
 # pyright: reportPrivateUsage=false
 # The lock of a migration is nobody else's business.
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +19,7 @@ from projections.table import METADATA
 from services import schema
 from services.embedded.postgres import Postgres
 from services.schema import DatabaseTooNew, migrate, revisions
+from services.settings import CHECKOUT
 
 MIGRATIONS = Path(schema.__file__).parent / "versions"
 
@@ -46,6 +50,17 @@ def test_an_empty_database_gets_all_tables(empty_database: str) -> None:
         *("simulated_clock", "projection_positions", "claim_board", "claim_words"),
         *("board_counts", "open_clocks"),
     }
+
+
+def test_works_in_a_checkout_with_a_percent_sign(empty_database: str, tmp_path: Path) -> None:
+    """Alembic's configuration would take it for a variable."""
+    checkout = tmp_path / "100%(here)s"
+    shutil.copytree(CHECKOUT / "services", checkout / "services")
+    program = "import sys; from services.schema import migrate; migrate(sys.argv[1])"
+
+    subprocess.run([sys.executable, "-c", program, empty_database], cwd=checkout, check=True)
+
+    assert "stored_events" in tables(empty_database)
 
 
 def test_starters_at_once_migrate_once(empty_database: str) -> None:

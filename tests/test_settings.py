@@ -40,6 +40,11 @@ def test_defaults_are_those_of_the_contract() -> None:
             "8000",
             "CPOR_HTTP_PROT is not a variable of cpor: did you mean CPOR_HTTP_PORT?",
         ),
+        (
+            "CPOR_DATA_DIR",
+            "~nobody-has-this-name",
+            "CPOR_DATA_DIR must be a path that leads somewhere, not '~nobody-has-this-name'.",
+        ),
         ("CPOR_NATS_PORT", "0", "CPOR_NATS_PORT must be greater than or equal to 1, not '0'."),
         ("CPOR_NATS_SYNC", "never", "CPOR_NATS_SYNC must be 'always' or 'interval', not 'never'."),
         ("CPOR_CLOCK", "fast", "CPOR_CLOCK must be 'system' or 'simulated', not 'fast'."),
@@ -93,6 +98,22 @@ def test_a_mistake_is_one_sentence(
         load()
 
     assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x7fb", "a\u2028b", "a\udcffb"])
+def test_a_data_directory_that_no_server_can_name_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Line breaks, control characters, and bytes that are no text."""
+    monkeypatch.setenv("CPOR_DATA_DIR", f"/nowhere/{name}")
+
+    with pytest.raises(SettingsError) as refusal:
+        load()
+
+    assert str(refusal.value) == (
+        "CPOR_DATA_DIR must be a path in UTF-8 without line breaks and control characters, "
+        f"not {f'/nowhere/{name}'!r}."
+    )
 
 
 def test_dev_auth_may_be_allowed_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

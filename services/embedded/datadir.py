@@ -31,9 +31,12 @@ class DataDir:
 
     @property
     def sockets(self) -> Path:
-        """Where PostgreSQL's socket lies: in the directory, or elsewhere when its path is long."""
+        """Where PostgreSQL's socket lies: in the directory, or elsewhere when its path is long.
+
+        A comma sends it elsewhere, too: libpq would read two hosts.
+        """
         inside = self.root / "sockets"
-        if len(os.fsencode(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET:
+        if "," not in str(inside) and len(os.fsencode(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET:
             return inside
         name = sha256(os.fsencode(self.root)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"cpor-{os.getuid()}-{name}"
@@ -59,7 +62,7 @@ def _require_private(folder: Path) -> None:
     if not S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or S_IMODE(found.st_mode) & 0o077:
         raise StartRefused(
             f"{folder}, where PostgreSQL's socket would lie, is open to others: remove it, or set "
-            "CPOR_DATA_DIR to a folder with a shorter name."
+            "CPOR_DATA_DIR to a folder with a shorter name and no comma in it."
         )
 
 

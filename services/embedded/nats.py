@@ -98,9 +98,9 @@ class NatsServer:
             port: {self._port}
             max_payload: 2MB
             ping_interval: 10s
-            pid_file: {json.dumps(str(self._datadir.nats / "nats-server.pid"))}
+            pid_file: {_quoted(self._datadir.nats / "nats-server.pid")}
             jetstream {{
-              store_dir: {json.dumps(str(self._datadir.nats))}
+              store_dir: {_quoted(self._datadir.nats)}
               {sync}
             }}
             """
@@ -141,6 +141,11 @@ def require_free(host: str, port: int, variable: str) -> None:
                     f"Port {port} of {host} is not free ({error.strerror}): stop what uses it, or "
                     f"set {variable} to another port."
                 ) from error
+
+
+def _quoted(path: Path) -> str:
+    """A path in nats-server's configuration, which reads JSON's strings, but no escaped letters."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _greets(port: int) -> bool:

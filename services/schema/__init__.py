@@ -67,7 +67,7 @@ def _upgrade(connection: Connection) -> None:
 
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     with engine.connect() as wrapped:
         config.attributes["connection"] = wrapped
         command.upgrade(config, "head")

@@ -21,9 +21,11 @@ from services.embedded.nats import NatsServer
 from services.embedded.postgres import Postgres
 from services.embedded.process import holds, runs
 from services.refused import StartRefused
+from services.schema import migrate
 from tests.free_port import free_port
 
 _TIMEOUT = 30.0
+_ODD_NAMES = ("über 😀", "a 'b' \"c\" \\n", "$HOME # {x} ;", "100%41 &x=? +@", "a,b")
 
 
 @pytest.fixture
@@ -188,6 +190,21 @@ class TestPostgres:
             await server.stop()
             datadir.sockets.rmdir()
 
+    @pytest.mark.parametrize("name", _ODD_NAMES)
+    async def test_works_in_a_folder_with_an_odd_name(self, tmp_path: Path, name: str) -> None:
+        """What means something to a shell, a URL or the server itself is a letter like others."""
+        datadir = DataDir(tmp_path / name)
+        server = Postgres(datadir)
+
+        await server.start()
+        try:
+            await asyncio.to_thread(migrate, server.url)
+            assert (datadir.root / "postgres" / "PG_VERSION").exists()
+        finally:
+            await server.stop()
+            if datadir.sockets.parent != datadir.root:
+                datadir.sockets.rmdir()
+
     async def test_a_half_made_cluster_is_made_again(self, datadir: DataDir) -> None:
         """A first start that was cut short leaves nothing that a second one trips over."""
         (datadir.root / "postgres.new" / "base").mkdir(parents=True)
@@ -243,6 +260,17 @@ class TestNatsServer:
             assert await _message(server) == b"42"
         finally:
             await server.stop()
+
+    @pytest.mark.parametrize("name", _ODD_NAMES)
+    async def test_works_in_a_folder_with_an_odd_name(self, tmp_path: Path, name: str) -> None:
+        """The server keeps its streams in that folder, and in no other one."""
+        datadir = DataDir(tmp_path / name)
+        server = NatsServer(datadir, free_port())
+
+        await server.start()
+        await server.stop()
+
+        assert (tmp_path / name / "nats" / "jetstream").is_dir()
 
     async def test_port_in_use_is_one_sentence(self, datadir: DataDir) -> None:
         """The sentence names the port and the variable."""
