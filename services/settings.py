@@ -133,6 +133,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.http_port == self.nats_port and not self.nats_url:
+            raise SettingsError(
+                f"CPOR_HTTP_PORT and CPOR_NATS_PORT are both {self.http_port}: set one of them to "
+                "another port."
+            )
+        return self
+
 
 def load() -> Settings:
     """Read this process's settings from its environment.

@@ -116,6 +116,22 @@ def test_a_data_directory_that_no_server_can_name_is_one_sentence(
     )
 
 
+def test_one_port_for_http_and_embedded_nats_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The web would find its port taken for ever; the port of an external NATS is elsewhere."""
+    monkeypatch.setenv("CPOR_HTTP_PORT", "4222")
+
+    with pytest.raises(SettingsError) as refusal:
+        load()
+
+    assert str(refusal.value) == (
+        "CPOR_HTTP_PORT and CPOR_NATS_PORT are both 4222: set one of them to another port."
+    )
+    monkeypatch.setenv("CPOR_NATS_URL", "nats://elsewhere:4222")
+    assert load().http_port == 4222
+
+
 def test_dev_auth_may_be_allowed_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever means it can let every caller name itself on any address."""
     monkeypatch.setenv("CPOR_HTTP_HOST", "192.0.2.1")
