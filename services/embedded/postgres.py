@@ -94,7 +94,7 @@ class Postgres:
         """
         self._datadir.make()
         runner = await _runner()
-        if self._folder.exists():
+        if self._folder.exists() or self._folder.is_symlink():
             self._require_our_version()
             await self._end_survivors()
         else:
@@ -127,13 +127,29 @@ class Postgres:
         return self._child
 
     def _require_our_version(self) -> None:
-        version = (self._folder / "PG_VERSION").read_text("ascii").strip()
+        version = self._version()
         if version != str(_MAJOR):
             raise StartRefused(
                 f"The database in {self._folder} belongs to PostgreSQL {version}, and this cpor "
                 f"runs PostgreSQL {_MAJOR}: use the cpor that made it, or set CPOR_DATA_DIR to "
                 "another folder."
             )
+
+    def _version(self) -> str:
+        """The version that made the cluster. Raises StartRefused when it is no cluster."""
+        try:
+            version = (self._folder / "PG_VERSION").read_text("ascii").strip()
+            why = "" if version else "PG_VERSION is empty"
+        except OSError as error:
+            version, why = "", f"PG_VERSION: {error.strerror}"
+        except UnicodeDecodeError:
+            version, why = "", "PG_VERSION can't be read"
+        if why:
+            raise StartRefused(
+                f"{self._folder} holds no database of PostgreSQL ({why}): move it elsewhere, or "
+                "set CPOR_DATA_DIR to another folder."
+            )
+        return version
 
     async def _end_survivors(self) -> None:
         """Stop a server of an earlier run, or what is left of one, and forget its lock file."""

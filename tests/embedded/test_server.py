@@ -190,6 +190,47 @@ class TestPostgres:
             await server.stop()
             datadir.sockets.rmdir()
 
+    @pytest.mark.parametrize(
+        ("version", "why"),
+        [
+            (None, "PG_VERSION: No such file or directory"),
+            (b"", "PG_VERSION is empty"),
+            (b"\xff\n", "PG_VERSION can't be read"),
+        ],
+        ids=["missing", "empty", "no text"],
+    )
+    async def test_a_folder_that_is_no_cluster_is_one_sentence(
+        self, datadir: DataDir, version: bytes | None, why: str
+    ) -> None:
+        """The sentence names the folder and what is wrong, and the folder stays as it is."""
+        datadir.make()
+        datadir.postgres.mkdir()
+        if version is not None:
+            (datadir.postgres / "PG_VERSION").write_bytes(version)
+
+        with pytest.raises(StartRefused) as refusal:
+            await Postgres(datadir).start()
+
+        assert str(refusal.value) == (
+            f"{datadir.postgres} holds no database of PostgreSQL ({why}): move it elsewhere, or "
+            "set CPOR_DATA_DIR to another folder."
+        )
+        assert {each.name for each in datadir.postgres.iterdir()} <= {"PG_VERSION"}
+
+    @pytest.mark.parametrize("link", [False, True], ids=["file", "link to nothing"])
+    async def test_a_file_in_the_clusters_place_is_one_sentence(
+        self, datadir: DataDir, *, link: bool
+    ) -> None:
+        """So is a link that leads nowhere."""
+        datadir.make()
+        if link:
+            datadir.postgres.symlink_to(datadir.root / "nowhere")
+        else:
+            datadir.postgres.touch()
+
+        with pytest.raises(StartRefused, match=r"postgres holds no database of PostgreSQL \(PG_"):
+            await Postgres(datadir).start()
+
     @pytest.mark.parametrize("name", _ODD_NAMES)
     async def test_works_in_a_folder_with_an_odd_name(self, tmp_path: Path, name: str) -> None:
         """What means something to a shell, a URL or the server itself is a letter like others."""
