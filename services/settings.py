@@ -146,9 +146,10 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read this process's settings from its environment.
 
-    Raises SettingsError for an unknown `CPOR_*` variable and for a wrong value.
+    Raises SettingsError for an unknown `CPOR_*` variable, also one in lower case, which pydantic
+    would read, and for a wrong value.
     """
-    given = {name for name, value in os.environ.items() if name.startswith(PREFIX) and value}
+    given = {name for name, value in os.environ.items() if _is_ours(name) and value}
     _require_known(given)
     secrets: dict[str, Any] = {}
     for field in _FROM_FILE:
@@ -170,11 +171,16 @@ def child_environment(settings: Settings) -> dict[str, str]:
         for name, value in settings.model_dump().items()
         if value not in (None, "")
     }
-    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)} | own
+    return {name: text for name, text in os.environ.items() if not _is_ours(name)} | own
 
 
 def _variable(field: str) -> str:
     return PREFIX + field.upper()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether somebody who set this variable meant cpor, in whatever case."""
+    return name.upper().startswith(PREFIX)
 
 
 def _require_known(names: Iterable[str]) -> None:
@@ -182,7 +188,7 @@ def _require_known(names: Iterable[str]) -> None:
     known += [f"{_variable(field)}_FILE" for field in _FROM_FILE]
     for name in sorted(names):
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name.upper(), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
             raise SettingsError(f"{name} is not a variable of cpor: {hint}")
 

@@ -41,6 +41,16 @@ def test_defaults_are_those_of_the_contract() -> None:
             "CPOR_HTTP_PROT is not a variable of cpor: did you mean CPOR_HTTP_PORT?",
         ),
         (
+            "cpor_http_port",
+            "8000",
+            "cpor_http_port is not a variable of cpor: did you mean CPOR_HTTP_PORT?",
+        ),
+        (
+            "Cpor_Nats_Url_File",
+            "/run/secrets/nats",
+            "Cpor_Nats_Url_File is not a variable of cpor: did you mean CPOR_NATS_URL_FILE?",
+        ),
+        (
             "CPOR_DATA_DIR",
             "~nobody-has-this-name",
             "CPOR_DATA_DIR must be a path that leads somewhere, not '~nobody-has-this-name'.",
