@@ -1,5 +1,8 @@
 """The files in `policies/`: the profile that the settings name, and the product catalogue."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from domain.catalogue import Catalogue
 from domain.policy import Policy
 from services.settings import CHECKOUT, Settings, SettingsError
@@ -8,21 +11,27 @@ FOLDER = CHECKOUT / "policies"
 
 
 def load_policy(settings: Settings) -> Policy:
-    """The profile with the settings' calendar; SettingsError when either is unknown."""
+    """The profile with the settings' calendar; SettingsError names what of them is wrong."""
     file = FOLDER / f"{settings.policy}.toml"
     if settings.policy == "catalogue" or not file.is_file():
         names = sorted(file.stem for file in FOLDER.glob("*.toml") if file.stem != "catalogue")
         raise SettingsError(
             f"CPOR_POLICY={settings.policy} names no profile: there are {', '.join(names)}."
         )
+    with _blamed(f"The policy profile {settings.policy}"):
+        policy = Policy.from_toml(file.read_text("utf-8"))
+    with _blamed("CPOR_TIME_ZONE"):
+        policy = policy.with_calendar(time_zone=settings.time_zone)
+    with _blamed("CPOR_HOLIDAYS"):
+        return policy.with_calendar(holiday_country=settings.holidays)
+
+
+@contextmanager
+def _blamed(what: str) -> Generator[None]:
     try:
-        return Policy.from_toml(file.read_text("utf-8")).with_calendar(
-            settings.time_zone, settings.holidays
-        )
-    except ValueError as error:
-        raise SettingsError(
-            f"The policy profile {settings.policy} can't be used: {error}."
-        ) from error
+        yield
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{what} can't be used: {error}.") from error
 
 
 def load_catalogue() -> Catalogue:
