@@ -12,11 +12,13 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/nul
 .PHONY: run demo test check bench docs format requirements clean-venv
 .DEFAULT_GOAL := run
 
+# Python tells of a Ctrl-C in its own first moments in a traceback. There it is for make alone,
+# which cpor follows.
 run: $(RUNTIME)
-	@exec $(BIN)/cpor up --follow-parent
+	@trap '' INT; exec $(BIN)/cpor up --follow-parent
 
 demo: $(RUNTIME)
-	@exec $(BIN)/cpor demo --follow-parent
+	@trap '' INT; exec $(BIN)/cpor demo --follow-parent
 
 test: $(DEV)
 	$(BIN)/python -m pytest -m "not browser" $(ARGS)

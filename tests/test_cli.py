@@ -1,13 +1,14 @@
 """The command line's frame: help, and mistakes that the user can mend as one sentence."""
 
 import asyncio
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
-from services.cli import COMMANDS
+from services.cli.application import COMMANDS
 from services.settings import CHECKOUT, Settings, child_environment
 from tests.free_port import free_port
 
@@ -47,6 +48,46 @@ async def test_every_command_has_help(command: str) -> None:
 
     assert code == 0
     assert "Usage: cpor" in out
+
+
+@pytest.mark.parametrize("module", ["typer", "psutil"])
+@pytest.mark.fault(73)
+async def test_a_ctrl_c_while_python_imports_ends_without_a_word(
+    tmp_path: Path, module: str
+) -> None:
+    """Whoever changes their mind at once sees no traceback, whatever is being imported."""
+    (tmp_path / f"{module}.py").write_text("print('importing', flush=True); input()")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.cli", "up"),
+        cwd=CHECKOUT,
+        env=child_environment(Settings(data_dir=tmp_path / "data")) | {"PYTHONPATH": str(tmp_path)},
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"importing\n"
+
+    process.send_signal(signal.SIGINT)
+
+    assert await process.communicate() == (b"", b"")
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("target", ["run", "demo"])
+async def test_make_keeps_a_ctrl_c_from_pythons_own_start(tmp_path: Path, target: str) -> None:
+    """Before any of our code runs Python would answer it with a traceback."""
+    program, prepared = tmp_path / "cpor", tmp_path / "prepared"
+    program.write_text("#!/bin/sh\nkill -INT $$\necho goes on\n")
+    program.chmod(0o700)
+    prepared.touch()
+    make = await asyncio.create_subprocess_exec(
+        *("make", target, f"BIN={tmp_path}", f"RUNTIME={prepared}"), cwd=CHECKOUT, stdout=PIPE
+    )
+
+    out, _ = await make.communicate()
+
+    assert (make.returncode, out) == (0, b"goes on\n")
 
 
 @pytest.mark.fault(74)

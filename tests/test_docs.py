@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import COMMANDS
+from services.cli.application import COMMANDS
 from services.settings import CHECKOUT, PREFIX, Settings
 
 DOCS = CHECKOUT / "docs"

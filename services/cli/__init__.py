@@ -1,70 +1,21 @@
-"""The command line `cpor`: one module for each group of commands, imported when it is asked for."""
+"""The command line `cpor`, whose parts are imported when a Ctrl-C is already taken care of."""
 
-import sys
-from importlib import import_module
-from typing import Protocol, cast
+import os
+import signal
+from types import FrameType
 
-import typer
-
-from services.refused import StartRefused
-from services.settings import SettingsError
-
-COMMANDS = {
-    "up": "up",
-    "demo": "demo",
-    "service": "service",
-    "admin": "admin",
-    "health": "health",
-    "send": "command",
-    "show": "read",
-    "list": "read",
-    "history": "read",
-    "tail": "tail",
-    "due": "due",
-    "rebuild": "rebuild",
-    "doctor": "doctor",
-    "dead-letters": "dead_letters",
-}
-"""Each command's module in this package; `register(app)` there adds it to the application."""
-
-_FAILED = 1
-_WRONG_SETTINGS = 2
-
-
-class _Group(Protocol):
-    def register(self, app: typer.Typer) -> None:
-        """Add this module's commands."""
-        ...
+_INTERRUPTED = 130
+"""The exit code by which shells tell that it was a Ctrl-C."""
 
 
 def main() -> None:
-    """Run `cpor`: a fault that the user can mend is one sentence, wrong settings exit with 2."""
-    try:
-        _application(sys.argv[1:])(prog_name="cpor")
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(_WRONG_SETTINGS)
-    except StartRefused as error:
-        typer.echo(str(error), err=True)
-        sys.exit(_FAILED)
+    """Run `cpor`; a Ctrl-C while nothing is under way yet ends it without a word."""
+    handler = signal.signal(signal.SIGINT, _leave)
+    from services.cli.application import run
+
+    run(handler)
 
 
-def _application(arguments: list[str]) -> typer.Typer:
-    """The application with the wanted command alone, so that a start is quick, or with all."""
-    app = typer.Typer(
-        name="cpor",
-        help="Partner association claims, from a published command to the status board.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_cpor)
-    wanted = arguments[0] if arguments else None
-    modules = [COMMANDS[wanted]] if wanted in COMMANDS else dict.fromkeys(COMMANDS.values())
-    for module in modules:
-        cast("_Group", import_module(f"{__name__}.{module}")).register(app)
-    return app
-
-
-def _cpor() -> None:
-    """Partner association claims, from a published command to the status board."""
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End at once: an exception would get lost in some library's import, or be shown."""
+    os._exit(_INTERRUPTED)

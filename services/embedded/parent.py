@@ -14,11 +14,10 @@ async def parent_ends() -> None:
     """Return when the starting process has ended, or has been told to.
 
     `make` that gets a SIGINT or SIGHUP alone passes nothing on: it waits for its child, with that
-    signal blocked, which Linux shows.
+    signal blocked, which Linux shows. One that is blocked here, too, was so from the beginning.
     """
-    parent = os.getppid()
-    before = _blocked(parent)
-    while os.getppid() == parent and not _blocked(parent) & ~before & _ENDING:
+    parent, here = os.getppid(), _blocked(os.getpid())
+    while os.getppid() == parent and not _blocked(parent) & ~here & _ENDING:
         await asyncio.sleep(_GLANCE)
 
 

@@ -281,6 +281,19 @@ class TestProgram:
         await process.wait()
         assert await holds(lambda: rig.processes(tmp_path) == [], _TIMEOUT)
 
+    async def test_a_signal_to_make_before_the_program_has_begun_stops_it(
+        self, make: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        """Then make waits already when the program looks at it for the first time."""
+        makefile = tmp_path / "Makefile"
+        makefile.write_text(makefile.read_text().replace("@exec", "@kill -INT $$PPID; exec"))
+
+        process = await _started(make)
+
+        async with asyncio.timeout(_TIMEOUT):
+            assert await process.wait() == -signal.SIGINT
+        assert rig.processes(tmp_path / "data") == []
+
     async def test_the_next_run_goes_on_after_the_parent_was_killed(
         self, command: tuple[str, ...], tmp_path: Path
     ) -> None:
