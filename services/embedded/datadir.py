@@ -120,8 +120,15 @@ class Fence:
 
 @asynccontextmanager
 async def fenced(datadir: DataDir) -> AsyncGenerator[Fence]:
-    """Hold the data directory alone. Raises StartRefused when another run holds it."""
-    fence = Fence(datadir.fence)
+    """Hold the data directory alone. Raises StartRefused when another run, or user, holds it."""
+    try:
+        fence = Fence(datadir.fence)
+    except OSError as error:
+        raise StartRefused(
+            f"The data directory {datadir.root} can't be used: {error.strerror} "
+            f"({error.filename}); start cpor as the user who made it, or set CPOR_DATA_DIR to "
+            "another folder."
+        ) from error
     try:
         await fence.enter()
         yield fence

@@ -419,6 +419,22 @@ class TestDataDir:
         )
         other.leave()
 
+    async def test_a_directory_that_can_not_be_locked_is_one_sentence(
+        self, datadir: DataDir
+    ) -> None:
+        """Another user's, for example, though here it is a folder that takes the lock's place."""
+        datadir.make()
+        datadir.fence.mkdir()
+
+        with pytest.raises(StartRefused) as refusal:
+            async with fenced(datadir):
+                pass
+
+        assert str(refusal.value) == (
+            f"The data directory {datadir.root} can't be used: Is a directory ({datadir.fence}); "
+            "start cpor as the user who made it, or set CPOR_DATA_DIR to another folder."
+        )
+
     async def test_a_run_that_is_stopping_is_waited_for(self, datadir: DataDir) -> None:
         """The next run starts when the one before has stopped its servers."""
         datadir.make()
