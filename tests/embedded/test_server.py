@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from errno import EACCES
 from pathlib import Path
 from stat import S_IMODE
@@ -33,6 +33,15 @@ _ODD_NAMES = ("über 😀", "a 'b' \"c\" \\n", "$HOME # {x} ;", "100%41 &x=? +@"
 def datadir(tmp_path: Path) -> DataDir:
     """A data directory that is not there yet."""
     return DataDir(tmp_path / "data")
+
+
+@pytest.fixture(params=_ODD_NAMES)
+def oddly_named(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[DataDir]:
+    """A data directory whose name holds what means something elsewhere."""
+    datadir = DataDir(tmp_path / request.param)
+    yield datadir
+    if datadir.sockets.parent != datadir.root:
+        datadir.sockets.rmdir()
 
 
 @pytest.fixture
@@ -232,20 +241,16 @@ class TestPostgres:
         with pytest.raises(StartRefused, match=r"postgres holds no database of PostgreSQL \(PG_"):
             await Postgres(datadir).start()
 
-    @pytest.mark.parametrize("name", _ODD_NAMES)
-    async def test_works_in_a_folder_with_an_odd_name(self, tmp_path: Path, name: str) -> None:
+    async def test_works_in_a_folder_with_an_odd_name(self, oddly_named: DataDir) -> None:
         """What means something to a shell, a URL or the server itself is a letter like others."""
-        datadir = DataDir(tmp_path / name)
-        server = Postgres(datadir)
+        server = Postgres(oddly_named)
 
         await server.start()
         try:
             await asyncio.to_thread(migrate, server.url)
-            assert (datadir.root / "postgres" / "PG_VERSION").exists()
+            assert (oddly_named.root / "postgres" / "PG_VERSION").exists()
         finally:
             await server.stop()
-            if datadir.sockets.parent != datadir.root:
-                datadir.sockets.rmdir()
 
     async def test_a_half_made_cluster_is_made_again(self, datadir: DataDir) -> None:
         """A first start that was cut short leaves nothing that a second one trips over."""
@@ -303,16 +308,14 @@ class TestNatsServer:
         finally:
             await server.stop()
 
-    @pytest.mark.parametrize("name", _ODD_NAMES)
-    async def test_works_in_a_folder_with_an_odd_name(self, tmp_path: Path, name: str) -> None:
+    async def test_works_in_a_folder_with_an_odd_name(self, oddly_named: DataDir) -> None:
         """The server keeps its streams in that folder, and in no other one."""
-        datadir = DataDir(tmp_path / name)
-        server = NatsServer(datadir, free_port())
+        server = NatsServer(oddly_named, free_port())
 
         await server.start()
         await server.stop()
 
-        assert (tmp_path / name / "nats" / "jetstream").is_dir()
+        assert (oddly_named.root / "nats" / "jetstream").is_dir()
 
     async def test_port_in_use_is_one_sentence(self, datadir: DataDir) -> None:
         """The sentence names the port and the variable."""
