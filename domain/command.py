@@ -1,6 +1,7 @@
 """The commands that a claim understands, as their `data` stands on the wire.
 
-Shapes only: what a field must look like. Whether a command is possible is the claim's to decide.
+Shapes only: what a field must look like, by JSON's types, none of which stands for another. Whether
+a command is possible is the claim's to decide.
 """
 
 import re
@@ -18,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
     model_validator,
 )
@@ -58,9 +60,9 @@ def _one_line(text: str) -> str:
 
 
 def _rfc_3339(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, datetime):
         return value
-    if not _DATE_AND_TIME.match(value):
+    if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
         msg = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
         raise ValueError(msg)
     return datetime.fromisoformat(value)
@@ -162,7 +164,7 @@ class DocumentData(Data):
     digest: Digest
     filename: Line
     media_type: Line
-    size: Annotated[int, Field(ge=0, le=MAX_DOCUMENT_BYTES)]
+    size: Annotated[int, Field(strict=True, ge=0, le=MAX_DOCUMENT_BYTES)]
 
 
 class Command(Data):
@@ -326,7 +328,7 @@ class PostComment(Command):
 
     NAME = "post_comment"
     text: Text
-    internal: bool = False
+    internal: StrictBool = False
 
 
 class RecordAssessment(Command):

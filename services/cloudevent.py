@@ -69,7 +69,7 @@ class CommandMessage:
     actor: Actor
     source: str
     content: bytes
-    """Canonical form of what is asked and by whom: tells a repetition from a reused command id."""
+    """What is asked and by whom, as understood: tells a repetition from a reused command id."""
     expected_version: int | None
     sent_at: datetime | None
     traceparent: str | None
@@ -146,8 +146,7 @@ def parse_command(
         return BadCommand(envelope, None, Invalid(errors))
     data: object = {} if attributes.get("data") is None else attributes["data"]
     command = _validated(COMMANDS[envelope.command], data, errors)
-    judged = {name: attributes[name] for name in _Attributes.model_fields if name in attributes}
-    attribute = _validated(_Attributes, judged, errors)
+    attribute = _validated(_Attributes, attributes, errors)
     if attribute is None:
         return BadCommand(envelope, None, Invalid(errors))
     if "data_base64" in attributes:
@@ -166,7 +165,7 @@ def parse_command(
         command=command,
         actor=actor,
         source=attribute.source,
-        content=canonical([envelope.command, actor.role, actor.org, actor.id, data]),
+        content=to_json([envelope.command, actor, command]),
         expected_version=attribute.expectedversion,
         sent_at=attribute.time,
         traceparent=trace_of(attribute.traceparent),
@@ -194,7 +193,7 @@ class _Attributes(BaseModel):
     actorid: ActorId
     actorrole: Role
     actororg: Org | None = None
-    expectedversion: Annotated[int, Field(ge=0)] | None = None
+    expectedversion: Annotated[int, Field(strict=True, ge=0)] | None = None
     traceparent: object = None
 
 
@@ -218,9 +217,9 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _validated(model: type[_Model], value: object, errors: list[FieldError]) -> _Model | None:
-    """The value as the model, by JSON's types; else nothing, and what is wrong joins the errors."""
+    """The value as the model; else nothing, and what is wrong joins the errors."""
     try:
-        return model.model_validate_json(to_json(value), strict=True)
+        return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         # A list whose items are all wrong is not too short as well.
