@@ -1,7 +1,14 @@
-"""How every long-lived connection to PostgreSQL notices that the server is gone without a word."""
+"""How connections to PostgreSQL notice that the server is gone without a word."""
 
+import asyncio
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Final
+
+from psycopg import AsyncConnection
 
 KEEPALIVES: Final = MappingProxyType(
     {
@@ -12,3 +19,25 @@ KEEPALIVES: Final = MappingProxyType(
     }
 )
 """Parameters of libpq: silence counts as an end after about ten seconds."""
+
+
+@contextmanager
+def limited(connection: AsyncConnection, seconds: float) -> Generator[None]:
+    """Let nothing in the block wait longer for the server: its waits end in OperationalError then.
+
+    A server that stands still keeps its end of a local socket open, and no keepalive tells. So the
+    line is cut on this side, which is what every wait notices at once, and the connection is of no
+    more use. Cancelling is no way: psycopg would ask the server to cancel, and wait for its answer.
+    """
+    cut = asyncio.get_running_loop().call_later(seconds, _cut, connection)
+    try:
+        yield
+    finally:
+        cut.cancel()
+
+
+def _cut(connection: AsyncConnection) -> None:
+    if connection.closed:
+        return
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

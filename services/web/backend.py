@@ -9,10 +9,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
+from typing_extensions import override
 
 from domain.catalogue import Catalogue
 from domain.policy import Policy
 from services.clock import Clock, SimulatedClock, SystemClock
+from services.database import limited
 from services.document_store import DocumentStore
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
@@ -21,6 +23,29 @@ from services.web.metric import Metrics
 
 _PATIENCE = 3.0
 """Seconds that a request waits for a connection to PostgreSQL."""
+_SIGN_OF_LIFE = 2.0
+"""Seconds that PostgreSQL has to show that it still serves a connection."""
+_LONGEST_USE = 5.0
+"""Seconds that a request may use a connection for."""
+_SERVER = "-c statement_timeout=4500"
+"""A server that works lets go by itself, before the line is cut: its connections stay of use."""
+
+
+class Pool(AsyncConnectionPool[AsyncConnection]):
+    """Connections that nobody waits for without end, also while PostgreSQL stands still."""
+
+    @override
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncGenerator[AsyncConnection]:
+        """A connection for a few seconds; psycopg.OperationalError when they are not enough."""
+        async with super().connection(timeout) as connection:
+            with limited(connection, _LONGEST_USE):
+                yield connection
+
+
+async def _check(connection: AsyncConnection) -> None:
+    with limited(connection, _SIGN_OF_LIFE):
+        await Pool.check_connection(connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +53,7 @@ class Backend:
     """Servers that may be away at any time, and what does not change while the process runs."""
 
     settings: Settings
-    pool: AsyncConnectionPool[AsyncConnection]
+    pool: Pool
     broker: Broker
     clock: Clock
     policy: Policy
@@ -49,13 +74,18 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
     Raises SettingsError for an unknown policy profile or calendar.
     """
     policy, catalogue = load_policy(settings), load_catalogue()
-    pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
+    pool = Pool(
         settings.database_url,
-        kwargs={"autocommit": True, "application_name": "cpor web"},
+        kwargs={
+            "autocommit": True,
+            "application_name": "cpor web",
+            "connect_timeout": int(_PATIENCE),
+            "options": _SERVER,
+        },
         min_size=2,
         max_size=10,
         max_waiting=200,
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         timeout=_PATIENCE,
         reconnect_timeout=_PATIENCE,  # then the next request asks anew, without a grown delay
         open=False,

@@ -1,0 +1,117 @@
+"""PostgreSQL stands still: every process of it is there, every socket is open, nobody answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+import pytest_asyncio
+
+from services.embedded.datadir import DataDir
+from services.embedded.postgres import Postgres
+from services.schema import migrate
+from services.settings import Settings
+from tests.web.conftest import AUDITOR, AYSE, PROOF, opened
+
+CLAIM = "/api/claims/6f1c1a0e-9f3b-4a57-8d0e-2a7c5b1f4e90"
+READS = (
+    "/api/claims",
+    "/api/claims?q=contoso",
+    "/api/summary",
+    CLAIM,
+    f"{CLAIM}?wait_for=0",
+    f"{CLAIM}?version=1",
+    f"{CLAIM}/history",
+    f"{CLAIM}/comments",
+    f"{CLAIM}/documents/sha256:{'0' * 64}",
+)
+_FEW_SECONDS = 20.0
+"""A limit that no wait without end keeps, and every slow machine does."""
+
+
+class Freezer:
+    """A PostgreSQL of the test's own that can be stopped where it stands."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.url = server.url
+        self._pid = server.pid
+
+    def freeze(self) -> None:
+        """Stop every process: the first one first, so that it starts no more."""
+        server = psutil.Process(self._pid)
+        server.suspend()
+        for each in server.children(recursive=True):
+            each.suspend()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        server = psutil.Process(self._pid)
+        for each in (*server.children(recursive=True), server):
+            each.resume()
+
+
+@pytest_asyncio.fixture
+async def freezer(tmp_path: Path) -> AsyncGenerator[Freezer]:
+    """A server with all tables, which goes on again in the end."""
+    server = Postgres(DataDir(tmp_path / "cluster"))
+    await server.start()
+    await asyncio.to_thread(migrate, server.url)
+    freezer = Freezer(server)
+    yield freezer
+    freezer.thaw()
+    await server.stop()
+
+
+@pytest.mark.parametrize("clock", ["system", "simulated"])
+async def test_reads_are_unavailable_while_postgresql_stands_still(
+    nowhere: Settings, freezer: Freezer, clock: str
+) -> None:
+    """Soon, all of them at once and again; and all is well when it goes on, without a restart."""
+    settings = nowhere.model_copy(update={"database_url": freezer.url, "clock": clock})
+    async with opened(settings) as (_, client):
+        before = await statuses(client)
+        freezer.freeze()
+        async with asyncio.timeout(2 * _FEW_SECONDS):
+            frozen = [await statuses(client), await statuses(client)]
+            ready = await client.get("/readyz")
+            metrics = await client.get("/metrics")
+            upload = await client.post(
+                "/api/documents", files={"file": ("a.pdf", PROOF)}, headers={"X-Cpor-Actor": AYSE}
+            )
+        freezer.thaw()
+        async with asyncio.timeout(_FEW_SECONDS):
+            while await statuses(client) != before:
+                pass
+
+    assert before == {path: 404 if CLAIM in path else 200 for path in READS}
+    assert frozen == 2 * [dict.fromkeys(READS, 503)]
+    assert ready.json()["components"]["postgresql"]["state"] == "absent"
+    assert 'cpor_component_up{component="postgresql"} 0.0' in metrics.text
+    assert (upload.status_code, upload.json()["type"]) == (503, "/problems/unavailable")
+
+
+async def test_a_read_that_is_under_way_ends_when_postgresql_stands_still(
+    nowhere: Settings, freezer: Freezer
+) -> None:
+    """A connection that was well when it was given out does not keep its reader for ever."""
+    settings = nowhere.model_copy(update={"database_url": freezer.url})
+    async with opened(settings) as (app, client):
+        assert (await client.get("/api/claims", headers={"X-Cpor-Actor": AUDITOR})).is_success
+        async with app.state.backend.pool.connection() as connection:
+            freezer.freeze()
+            with pytest.raises(psycopg.OperationalError):
+                await asyncio.wait_for(connection.execute("SELECT 1"), _FEW_SECONDS)
+
+
+async def statuses(client: httpx.AsyncClient) -> dict[str, int]:
+    """What every read answers, all asked at once."""
+    answers = await asyncio.gather(
+        *(client.get(path, headers={"X-Cpor-Actor": AUDITOR}) for path in READS)
+    )
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.json()["type"] == "/problems/unavailable"
+    return {path: answer.status_code for path, answer in zip(READS, answers, strict=True)}
