@@ -5,15 +5,18 @@ instant (R18); only when all of it is recorded and on the board does the clock g
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import psycopg
 from psycopg import AsyncConnection
 
 from projections.open_clock import next_due_at
 from services.clock import CHANNEL, SimulatedClock, real_now
 from services.connection import Connection
+from services.database import limited
 from services.streams import COMMANDS
 
 PASSED = (
@@ -26,9 +29,10 @@ PASSED = (
 )
 """The topics of the events by which clocks pass."""
 _LOCK = "SELECT pg_advisory_lock(hashtext('cpor clock mover'))"
-_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('cpor clock mover'))"
 _PAUSE = 0.02
 """Seconds between two looks at whether everything has settled."""
+_LETTING_GO = 5.0
+"""Seconds that PostgreSQL has to take in that a move is broken off."""
 
 
 class BackwardsError(Exception):
@@ -52,29 +56,29 @@ class ClockMover:
 
     async def advance(self, period: timedelta) -> Moved:
         """Move forward by a period. Raises BackwardsError when it is negative."""
-        async with await self._exclusively() as store:
+        async with self._exclusively() as store:
             await self._clock.refresh()
             return await self._move(store, self._clock.now() + period)
 
     async def set(self, instant: datetime) -> Moved:
         """Move to an instant. Raises BackwardsError when it has passed and an event exists."""
-        async with await self._exclusively() as store:
+        async with self._exclusively() as store:
             return await self._move(store, instant)
 
     async def recover(self) -> None:
-        """Let the clock tick again if its mover died and left it standing still."""
-        async with await AsyncConnection.connect(self._database_url, autocommit=True) as store:
-            rows = await store.execute(_TRY_LOCK)
-            if await rows.fetchone() == (True,):
-                await self._clock.refresh_by(store)
-                if self._clock.frozen_at:
-                    await self._tick_from(store, self._clock.frozen_at)
+        """Let the clock tick again if its mover died and left it standing still.
 
-    async def _exclusively(self) -> AsyncConnection:
-        """A connection that holds the right to move the clock until it is closed."""
-        store = await AsyncConnection.connect(self._database_url, autocommit=True)
-        await store.execute(_LOCK)
-        return store
+        Waits while somebody moves it.
+        """
+        async with self._exclusively() as store:
+            await self._let_go(store)
+
+    @asynccontextmanager
+    async def _exclusively(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection that holds the right to move the clock."""
+        async with await AsyncConnection.connect(self._database_url, autocommit=True) as store:
+            await store.execute(_LOCK)
+            yield store
 
     async def _move(self, store: AsyncConnection, target: datetime) -> Moved:
         await self._clock.refresh_by(store)
@@ -87,9 +91,8 @@ class ClockMover:
         try:
             await self._pass_all(store, target)
         except BaseException:
-            await self._clock.refresh_by(store)
-            if self._clock.frozen_at:
-                await self._tick_from(store, self._clock.frozen_at)
+            with suppress(psycopg.Error), limited(store, _LETTING_GO):  # else it is for `recover`
+                await self._let_go(store)
             raise
         return Moved(self._clock.now(), await _passed_since(store, began_at))
 
@@ -101,6 +104,12 @@ class ClockMover:
             await _until(lambda: self._nothing_due(store))
         await self._tick_from(store, max(target, self._clock.now()))
         await self._settled(store)
+
+    async def _let_go(self, store: AsyncConnection) -> None:
+        """Tick from where the clock stands still, if it does."""
+        await self._clock.refresh_by(store)
+        if self._clock.frozen_at:
+            await self._tick_from(store, self._clock.frozen_at)
 
     async def _stand_still_at(self, store: AsyncConnection, instant: datetime) -> None:
         await store.execute(
@@ -140,7 +149,10 @@ class ClockMover:
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Look again and again: neither a stream nor the other services announce that they are done."""
-    while not await holds():  # noqa: ASYNC110 - the condition lives in other processes
+    task = asyncio.current_task()
+    while not await holds():
+        if task and task.cancelling():  # told while an answer of NATS came: nats-py then forgets it
+            raise asyncio.CancelledError
         await asyncio.sleep(_PAUSE)
 
 

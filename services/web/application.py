@@ -1,6 +1,6 @@
 """The web application: its parts put together."""
 
-from asyncio import create_task
+from asyncio import create_task, wait
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -39,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
                 yield
             finally:
                 ticking.cancel()
+                await wait([ticking])
 
     app = documentation.DocumentedApp(
         lifespan=live,

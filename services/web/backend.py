@@ -1,8 +1,9 @@
 """What the web leans on: built once at the start, and nowhere else."""
 
+from asyncio import Event
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -60,6 +61,8 @@ class Backend:
     catalogue: Catalogue
     documents: DocumentStore
     metrics: Metrics
+    move_failed: Event = field(default_factory=Event)
+    """Set when a move of the simulated clock failed, and may have left it standing still."""
 
     async def now(self) -> datetime:
         """The instant that counts for this request."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from time import monotonic
+from typing import Annotated, Any
 
 import psycopg
 from fastapi import APIRouter, Request
@@ -20,6 +22,7 @@ from pydantic import (
 from domain.command import Instant
 from domain.refusal import FieldError, Invalid, NotAllowed, NotFound, Refusal
 from domain.vocabulary import Role
+from services import clock_mover
 from services.backoff import Backoff
 from services.clock import SimulatedClock
 from services.clock_mover import BackwardsError, ClockMover
@@ -33,6 +36,10 @@ from services.web.schema import problems
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """How far the clock can be moved: calendars know no holidays far ahead."""
+GIVE_UP_AFTER = 10.0
+"""Seconds for which a part that a move waits for may be away; its supervisor starts it again."""
+_GLANCE = 0.5
+"""Seconds between two looks at whether all parts run."""
 
 _DURATION = re.compile(r"P(?=.)(\d+W|(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)")
 
@@ -100,7 +107,8 @@ async def move(request: Request, caller: Caller, backend: Served) -> Moved:
     """Move it, stopping at every due instant on the way.
 
     For operators, with `CPOR_CLOCK=simulated`. Answers when everything that came due is recorded
-    and on the board. Backwards only while no event exists.
+    and on the board. Backwards only while no event exists. When a part that it waits for stops on
+    the way, the move is broken off: the clock ticks on from where it stood.
     """
     if caller.role is not Role.OPERATOR:
         raise NotAllowed("only operators move the clock", rule="R25")
@@ -114,10 +122,11 @@ async def move(request: Request, caller: Caller, backend: Served) -> Moved:
     await _require_ready(backend)
     mover = ClockMover(backend.settings.database_url, clock, backend.broker.connection)
     try:
-        moved = (
-            await mover.set(movement.set)
+        moved = await _while_ready(
+            backend,
+            mover.set(movement.set)
             if movement.set is not None
-            else await mover.advance(movement.advance or timedelta(0))
+            else mover.advance(movement.advance or timedelta(0)),
         )
     except BackwardsError as error:
         raise Backwards(str(error)) from None
@@ -127,30 +136,63 @@ async def move(request: Request, caller: Caller, backend: Served) -> Moved:
 async def keep_ticking(backend: Backend) -> None:
     """See to it that a simulated clock does not stand still for ever because its mover died.
 
-    Tries until PostgreSQL is there. A clock that is being moved is left alone.
+    Tries until PostgreSQL is there, at the start and whenever a move failed; never ends. A clock
+    that is being moved is left alone.
     """
     if not isinstance(backend.clock, SimulatedClock):
         return
     mover = ClockMover(backend.settings.database_url, backend.clock, backend.broker.link)
     backoff = Backoff(0.2, 5.0)
     while True:
+        backend.move_failed.clear()
         try:
             await mover.recover()
         except psycopg.Error:
             await asyncio.sleep(backoff.next())
         else:
-            return
+            backoff.reset()
+            await backend.move_failed.wait()
+
+
+async def _while_ready(
+    backend: Backend, move: Coroutine[Any, Any, clock_mover.Moved]
+) -> clock_mover.Moved:
+    """Move, as long as everything runs that a move waits for. Raises Unavailable."""
+    moving = asyncio.create_task(move, name="move")
+    watching = asyncio.create_task(_until_stopped(backend), name="watch of the move")
+    try:
+        await asyncio.wait([moving, watching], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        moving.cancel()
+        watching.cancel()
+        await asyncio.wait([moving, watching])
+        if moving.cancelled() or moving.exception():
+            backend.move_failed.set()
+    if moving.cancelled():
+        raise Unavailable(f"the move was broken off, for want of {', '.join(watching.result())}")
+    return moving.result()
+
+
+async def _until_stopped(backend: Backend) -> Sequence[str]:
+    """Wait until something stays away without which the move never ends: what does not run."""
+    since: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(_GLANCE)
+        now = monotonic()
+        since = {name: since.get(name, now) for name in await _missing(backend)}
+        if any(now - began >= GIVE_UP_AFTER for began in since.values()):
+            return list(since)
 
 
 async def _require_ready(backend: Backend) -> None:
     """Raise Unavailable where something is missing without which the move would never end."""
-    missing = [
-        name
-        for name, component in (await survey(backend)).components.items()
-        if component.state is not State.RUNNING
-    ]
-    if missing:
+    if missing := await _missing(backend):
         raise Unavailable(f"not everything runs that the clock moves: {', '.join(missing)}")
+
+
+async def _missing(backend: Backend) -> Sequence[str]:
+    components = (await survey(backend)).components.items()
+    return [name for name, component in components if component.state is not State.RUNNING]
 
 
 async def _target(movement: Movement, backend: Backend) -> datetime:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 import httpx
+import psutil
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from services.embedded.datadir import DataDir
 from services.embedded.nats import NatsServer
 from services.embedded.postgres import Postgres
 from services.runtime import MODULES, Shell
+from services.schema import migrate
 from services.settings import Settings
 from services.streams import prepare
 from services.web import create_app
@@ -70,12 +72,37 @@ async def alone(nowhere: Settings) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
+class Services:
+    """All services but the web, in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running: dict[str, tuple[Shell, asyncio.Task[int]]] = {}
+
+    def start(self, name: str) -> None:
+        """Start one."""
+        shell = Shell(import_module(MODULES[name]).service(self._settings), self._settings)
+        self._running[name] = shell, asyncio.create_task(shell.run())
+
+    async def stop(self, *names: str) -> None:
+        """Stop some, and wait until they have ended."""
+        stopped = [self._running.pop(name) for name in names]
+        for shell, _ in stopped:
+            shell.stop()
+        await asyncio.gather(*(task for _, task in stopped))
+
+    async def stop_all(self) -> None:
+        """Stop those that run."""
+        await self.stop(*self._running)
+
+
 class Site:
     """The whole system in this process, and a client of its web application."""
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, services: Services) -> None:
         self.settings = settings
         self.client = client
+        self.services = services
 
     async def send(
         self, claim_id: str, command: str, data: object = None, *, by: str, **headers: str
@@ -155,17 +182,16 @@ async def running(database_url: str, nats_url: str, folder: Path) -> AsyncGenera
         data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated"
     )
     await prepare(nats_url)
-    shells = [Shell(import_module(name).service(settings), settings) for name in MODULES.values()]
-    loops = [asyncio.create_task(shell.run()) for shell in shells]
+    services = Services(settings)
+    for name in MODULES:
+        services.start(name)
     try:
         async with opened(settings) as (_, client):
-            site = Site(settings, client)
+            site = Site(settings, client, services)
             await site.until_ready()
             yield site
     finally:
-        for shell in shells:
-            shell.stop()
-        await asyncio.gather(*loops)
+        await services.stop_all()
 
 
 @asynccontextmanager
@@ -198,6 +224,39 @@ async def own_site(database_url: str, nats_url: str, tmp_path: Path) -> AsyncGen
     """A system of the test's own, empty, whose clock nobody else reads."""
     async with running(database_url, nats_url, tmp_path / "data") as site:
         yield site
+
+
+class Freezer:
+    """A PostgreSQL of the test's own that can be stopped where it stands."""
+
+    def __init__(self, server: Postgres) -> None:
+        self.url = server.url
+        self._pid = server.pid
+
+    def freeze(self) -> None:
+        """Stop every process: the first one first, so that it starts no more."""
+        server = psutil.Process(self._pid)
+        server.suspend()
+        for each in server.children(recursive=True):
+            each.suspend()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        server = psutil.Process(self._pid)
+        for each in (*server.children(recursive=True), server):
+            each.resume()
+
+
+@pytest_asyncio.fixture
+async def freezer(tmp_path: Path) -> AsyncGenerator[Freezer]:
+    """A server with all tables, which goes on again in the end."""
+    server = Postgres(DataDir(tmp_path / "cluster"))
+    await server.start()
+    await asyncio.to_thread(migrate, server.url)
+    freezer = Freezer(server)
+    yield freezer
+    freezer.thaw()
+    await server.stop()
 
 
 @pytest.fixture

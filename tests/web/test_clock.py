@@ -1,10 +1,16 @@
 """`POST /dev/clock`: time moves forward, and everything due on the way happens."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
 import httpx
 import pytest
+from psycopg import AsyncConnection
 
 from services.settings import Settings
-from tests.web.conftest import AYSE, CUSTOMER, DENIZ, OPERATOR, Site, opened
+from tests.web.conftest import AYSE, CUSTOMER, DENIZ, OPERATOR, Freezer, Site, opened, running
 
 
 async def move(site: Site, movement: dict[str, object], by: str = OPERATOR) -> httpx.Response:
@@ -86,6 +92,91 @@ async def test_a_move_that_could_never_end_is_not_begun(nowhere: Settings) -> No
 
     assert response.status_code == 503
     assert "timer" in response.json()["detail"]
+
+
+@pytest.mark.fault(7)
+async def test_a_move_ends_when_a_part_that_it_waits_for_stops(
+    own_site: Site, claim_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which; the clock ticks from where it stood; the next move does what is left."""
+    monkeypatch.setattr("services.web.clock.GIVE_UP_AFTER", 1.0)
+    await own_site.approved(claim_id)
+    async with move_without_the_timer(own_site) as moving:
+        response = await moving
+
+    assert response.status_code == 503
+    assert response.json()["type"] == "/problems/unavailable"
+    assert "timer" in response.json()["detail"]
+    assert await is_ticking(own_site)
+    own_site.services.start("timer")
+    await own_site.until_ready()
+    assert (await move(own_site, {"advance": "PT1M"})).status_code == 200
+    history = (await own_site.read(f"/api/claims/{claim_id}/history", by=AYSE)).json()["items"]
+    assert [item["event"] for item in history].count("consent_elapsed") == 1
+
+
+async def test_a_move_ends_when_postgresql_stands_still(
+    freezer: Freezer,
+    nats_url: str,
+    tmp_path: Path,
+    claim_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When it goes on, so does the clock, though nobody could tell the clock before."""
+    monkeypatch.setattr("services.web.clock.GIVE_UP_AFTER", 1.0)
+    async with running(freezer.url, nats_url, tmp_path / "data") as site:
+        await site.approved(claim_id)
+        async with move_without_the_timer(site) as moving:
+            await until(lambda: is_frozen(site))
+            freezer.freeze()
+            async with asyncio.timeout(60):
+                response = await moving
+            freezer.thaw()
+        await until(lambda: is_ticking(site))
+
+    assert response.status_code == 503
+    assert "postgresql" in response.json()["detail"]
+
+
+@asynccontextmanager
+async def move_without_the_timer(site: Site) -> AsyncGenerator[asyncio.Task[httpx.Response]]:
+    """A move over a due instant that has begun while everything ran; then the timer stopped."""
+    async with await AsyncConnection.connect(site.settings.database_url) as mover:
+        await mover.execute("SELECT pg_advisory_xact_lock(hashtext('cpor clock mover'))")
+        moving = asyncio.create_task(move(site, {"advance": "P10D"}))
+        await until(lambda: is_waited_for(mover))
+        await site.services.stop("timer")
+    yield moving
+
+
+async def is_waited_for(mover: AsyncConnection) -> bool:
+    """Whether somebody waits to be the next mover of the clock."""
+    rows = await mover.execute(
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return await rows.fetchone() is not None
+
+
+async def is_frozen(site: Site) -> bool:
+    """Whether the clock stands still."""
+    async with await AsyncConnection.connect(site.settings.database_url) as store:
+        rows = await store.execute(
+            "SELECT frozen_at IS NOT NULL FROM cpor.simulated_clock ORDER BY since DESC LIMIT 1"
+        )
+        return await rows.fetchone() == (True,)
+
+
+async def is_ticking(site: Site) -> bool:
+    """Whether it ticks."""
+    return not await is_frozen(site)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until this holds, in PostgreSQL."""
+    async with asyncio.timeout(30):
+        while not await holds():  # noqa: ASYNC110 - the condition lives in other processes
+            await asyncio.sleep(0.02)
 
 
 async def test_the_machines_clock_is_not_moved(alone: httpx.AsyncClient) -> None:

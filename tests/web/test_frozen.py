@@ -1,20 +1,13 @@
 """PostgreSQL stands still: every process of it is there, every socket is open, nobody answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import httpx
-import psutil
 import psycopg
 import pytest
-import pytest_asyncio
 
-from services.embedded.datadir import DataDir
-from services.embedded.postgres import Postgres
-from services.schema import migrate
 from services.settings import Settings
-from tests.web.conftest import AUDITOR, AYSE, PROOF, opened
+from tests.web.conftest import AUDITOR, AYSE, PROOF, Freezer, opened
 
 CLAIM = "/api/claims/6f1c1a0e-9f3b-4a57-8d0e-2a7c5b1f4e90"
 READS = (
@@ -30,39 +23,6 @@ READS = (
 )
 _FEW_SECONDS = 20.0
 """A limit that no wait without end keeps, and every slow machine does."""
-
-
-class Freezer:
-    """A PostgreSQL of the test's own that can be stopped where it stands."""
-
-    def __init__(self, server: Postgres) -> None:
-        self.url = server.url
-        self._pid = server.pid
-
-    def freeze(self) -> None:
-        """Stop every process: the first one first, so that it starts no more."""
-        server = psutil.Process(self._pid)
-        server.suspend()
-        for each in server.children(recursive=True):
-            each.suspend()
-
-    def thaw(self) -> None:
-        """Let them go on."""
-        server = psutil.Process(self._pid)
-        for each in (*server.children(recursive=True), server):
-            each.resume()
-
-
-@pytest_asyncio.fixture
-async def freezer(tmp_path: Path) -> AsyncGenerator[Freezer]:
-    """A server with all tables, which goes on again in the end."""
-    server = Postgres(DataDir(tmp_path / "cluster"))
-    await server.start()
-    await asyncio.to_thread(migrate, server.url)
-    freezer = Freezer(server)
-    yield freezer
-    freezer.thaw()
-    await server.stop()
 
 
 @pytest.mark.parametrize("clock", ["system", "simulated"])
