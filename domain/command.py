@@ -7,6 +7,7 @@ a command is possible is the claim's to decide.
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -59,13 +60,16 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _rfc_3339(value: object) -> object:
+def _rfc_3339(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
-    if not isinstance(value, str) or not _DATE_AND_TIME.match(value):
-        msg = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
-        raise ValueError(msg)
-    return datetime.fromisoformat(value)
+    if isinstance(value, str) and _DATE_AND_TIME.match(value):
+        with suppress(ValueError):
+            instant = datetime.fromisoformat(value)
+            if instant.tzinfo:
+                return instant
+    msg = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
+    raise ValueError(msg)
 
 
 def _distinct(items: _Items) -> _Items:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -34,6 +34,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from domain.access import may_read
 from domain.actor import Actor
+from domain.command import Instant
 from domain.lifecycle import LIFECYCLE, phase_of
 from domain.refusal import FieldError, Invalid
 from domain.vocabulary import ClockName, Consent, Dispute, Sla, Status, Turn
@@ -85,7 +86,7 @@ class ClaimQuery(BaseModel):
     tenant_id: UUID | None = None
     subscription_id: Wanted | None = None
     sla: Sla | None = None
-    due_before: AwareDatetime | None = None
+    due_before: Instant | None = None
     q: Wanted | None = None
     """Words and beginnings of words in name, customer, domain and MPN id: all of them."""
     sort: Sort = Sort.UPDATED_AT_DESCENDING

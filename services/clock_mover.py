@@ -29,6 +29,7 @@ PASSED = (
 )
 """The topics of the events by which clocks pass."""
 _LOCK = "SELECT pg_advisory_lock(hashtext('cpor clock mover'))"
+_NOW = timedelta(seconds=1)
 _PAUSE = 0.02
 """Seconds between two looks at whether everything has settled."""
 _LETTING_GO = 5.0
@@ -57,13 +58,17 @@ class ClockMover:
     async def advance(self, period: timedelta) -> Moved:
         """Move forward by a period. Raises BackwardsError when it is negative."""
         async with self._exclusively() as store:
-            await self._clock.refresh()
-            return await self._move(store, self._clock.now() + period)
+            return await self._move(store, lambda now: now + period)
 
     async def set(self, instant: datetime) -> Moved:
-        """Move to an instant. Raises BackwardsError when it has passed and an event exists."""
+        """Move to an instant. Raises BackwardsError when it has passed and an event exists.
+
+        What passed within the last second is now: nobody hits a clock that ticks.
+        """
         async with self._exclusively() as store:
-            return await self._move(store, instant)
+            return await self._move(
+                store, lambda now: now if now - _NOW <= instant <= now else instant
+            )
 
     async def recover(self) -> None:
         """Let the clock tick again if its mover died and left it standing still.
@@ -80,10 +85,14 @@ class ClockMover:
             await store.execute(_LOCK)
             yield store
 
-    async def _move(self, store: AsyncConnection, target: datetime) -> Moved:
+    async def _move(
+        self, store: AsyncConnection, target_at: Callable[[datetime], datetime]
+    ) -> Moved:
         await self._clock.refresh_by(store)
         began_at = await _last_position(store)
-        if target < self._clock.now():
+        now = self._clock.now()
+        target = target_at(now)
+        if target < now:
             if began_at:
                 raise BackwardsError("the clock does not run backwards once an event exists")
             await self._tick_from(store, target)

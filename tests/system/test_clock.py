@@ -178,6 +178,24 @@ async def test_a_clock_whose_mover_was_killed_is_let_go_by_the_next(stage: Stage
     assert stage.clock.now() >= MONDAY + timedelta(days=2)
 
 
+async def test_moving_it_to_where_it_stands_is_not_backwards(stage: Stage) -> None:
+    """To the very instant, and to the beginning of the same second."""
+    await stage.approve(1)
+    for number in (2, 3):
+        stands_at = MONDAY + timedelta(days=number, milliseconds=500)
+        async with await AsyncConnection.connect(stage.system.settings.database_url) as killed:
+            await killed.execute(
+                "INSERT INTO cpor.simulated_clock (since, frozen_at)"
+                " VALUES (clock_timestamp(), %s)",
+                [stands_at],
+            )
+
+        moved = await stage.mover.set(stands_at.replace(microsecond=0) if number > 2 else stands_at)
+
+        assert moved.passed == 0
+        assert stands_at <= moved.now < stands_at + timedelta(minutes=1)
+
+
 async def _until_frozen(stage: Stage) -> None:
     async with asyncio.timeout(20):
         while stage.clock.frozen_at is None:

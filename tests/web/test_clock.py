@@ -50,6 +50,16 @@ async def test_the_clock_runs_back_only_while_nothing_happened(
     assert (await move(own_site, {"advance": "PT6H"})).status_code == 200
 
 
+async def test_moving_it_by_nothing_is_no_conflict(own_site: Site, claim_id: str) -> None:
+    """It waits for what is on its way, and lets nothing pass."""
+    await own_site.approved(claim_id)
+
+    response = await move(own_site, {"advance": "PT0S"})
+
+    assert response.status_code == 200
+    assert response.json()["passed"] == 0
+
+
 WRONG: tuple[tuple[dict[str, object], str], ...] = (
     ({"advance": "5 days"}, "/advance"),
     ({"advance": "P"}, "/advance"),
@@ -59,6 +69,9 @@ WRONG: tuple[tuple[dict[str, object], str], ...] = (
     ({"advance": 5}, "/advance"),
     ({"advance": "P99999999D"}, "/advance"),
     ({"advance": "P9999999999999D"}, "/advance"),
+    ({"set": 5}, "/set"),
+    ({"set": 0.5}, "/set"),
+    ({"set": "1937433600"}, "/set"),
     ({"set": "2031-05-25T00:00:00"}, "/set"),
     ({"set": "2031-05-25"}, "/set"),
     ({"set": "2100-01-01T00:00:00Z"}, "/set"),
