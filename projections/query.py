@@ -147,11 +147,15 @@ async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime
 async def _find(connection: AsyncConnection, query: ClaimQuery) -> ColumnElement[bool] | None:
     """The condition for what is looked for by words and tokens, if anything is.
 
+    Text without a word in it is in no claim.
     Few claims are named by their ids. For many, their words are looked at in the order of the list,
     whose first page is then soon full. PostgreSQL can't tell the one case from the other: it has
     no idea how many words begin with these letters.
     """
-    looked_for = search.query(query.q or "", _tokens(query))
+    text = (query.q or "").strip()
+    if text and not search.words(text):
+        return false()
+    looked_for = search.query(text, _tokens(query))
     if looked_for is None:
         return None
     matching = select(claim_words.c.claim_id).where(

@@ -63,7 +63,7 @@ async def read_list(
     * `product`, `tenant_id`, `subscription_id`, `org`: exactly this one.
     * `sla`: how the open clock stands; `due_before`: due before this instant.
     * `q`: words, or beginnings of words, in name, customer, domain or MPN id, all of them. Case
-      and accents don't matter, Turkish letters included.
+      and accents don't matter, Turkish letters included. Signs alone are found nowhere.
     * `sort`: with `-` before it descending. Without an open clock comes after all that are due.
     * `after`: the `next` of the page before, in the same order.
     """

@@ -141,7 +141,7 @@ async def test_how_clocks_stand_is_filtered_and_counted_as_rows_say_it(
 
 
 async def test_words_are_found_whatever_case_or_keyboard(store: AsyncConnection) -> None:
-    """By their beginnings, all of them; operators are no words."""
+    """By their beginnings, all of them; signs are no words, and alone they are found nowhere."""
     finds: dict[str, set[int]] = {
         "ISIK sise": {1},
         "ışık": {1},
@@ -153,7 +153,9 @@ async def test_words_are_found_whatever_case_or_keyboard(store: AsyncConnection)
         "WINGT": {4},
         "7654321": set(ROWS),
         "product:yammer teams": set(),
-        "';:*&|!()<->": set(ROWS),
+        **{signs: set() for signs in ("';:*&|!()<->", "!", "%", "_", '"', "\u0301", "! _")},
+        "! wingtip": {4},
+        **{blank: set(ROWS) for blank in ("", " ", "\t\u00a0")},
     }
     assert {text: await found(store, q=text) for text in finds} == finds
 
