@@ -48,9 +48,10 @@ def dev(request: Request) -> Actor:
         raise Unauthenticated(f"{HEADER} is wrong: {field}{detail}") from None
 
 
-def _authenticated(request: Request, _: Annotated[str | None, Security(_scheme)]) -> Actor:
+def authenticated(request: Request, _: Annotated[str | None, Security(_scheme)]) -> Actor:
+    """The caller. Raises Unauthenticated when nobody says who it is."""
     authenticate: Authentication = request.app.state.authenticate
     return authenticate(request)
 
 
-Caller = Annotated[Actor, Depends(_authenticated)]
+Caller = Annotated[Actor, Depends(authenticated)]

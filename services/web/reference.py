@@ -2,16 +2,23 @@
 
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from domain.catalogue import Catalogue
 from domain.policy import Policy
 from services.web.backend import Served
+from services.web.caller import authenticated
+from services.web.schema import problems
 
 VERSION = version("cpor")
 
-router = APIRouter(prefix="/api", tags=["reference"])
+router = APIRouter(
+    prefix="/api",
+    tags=["reference"],
+    dependencies=[Depends(authenticated)],
+    responses=problems(401),
+)
 
 
 class Version(BaseModel):

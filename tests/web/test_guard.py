@@ -62,7 +62,7 @@ async def test_on_loopback_foreign_host_names_are_refused(
     alone: httpx.AsyncClient, host: str
 ) -> None:
     """A name that was led to this address by a foreign DNS server opens nothing."""
-    response = await alone.get("/api/version", headers={"Host": host})
+    response = await alone.get("/livez", headers={"Host": host})
 
     assert response.status_code == 421
     assert response.json()["type"] == "/problems/wrong_host"
@@ -73,7 +73,7 @@ async def test_own_names_and_the_public_one_pass(nowhere: Settings, host: str) -
     """Loopback by all its names, and the host of the public address."""
     settings = nowhere.model_copy(update={"public_url": "https://cpor.example"})
     async with opened(settings) as (_, client):
-        response = await client.get("/api/version", headers={"Host": host})
+        response = await client.get("/livez", headers={"Host": host})
 
     assert response.status_code == 200
 
@@ -111,7 +111,7 @@ async def test_a_defect_is_answered_without_its_traceback(
     """The caller learns that it was our fault; the log learns which."""
     async with opened(nowhere) as (app, client):
         app.state.backend = None
-        response = await client.get("/api/version")
+        response = await client.get("/api/version", headers=PARTNER)
 
     assert response.status_code == 500
     assert response.json()["type"] == "/problems/failed"

@@ -10,23 +10,17 @@ import pytest_asyncio
 from services.settings import Settings
 from services.web import create_app
 from tests.claims.orders import CREATE
-from tests.web.conftest import ASSESSOR, AUDITOR, AYSE, CUSTOMER, DENIZ, JOHN, PROOF, Site
+from tests.web.conftest import ASSESSOR, AUDITOR, AYSE, CUSTOMER, DENIZ, JOHN, OPERATOR, PROOF, Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.rule("R25")]
 
 OWN, NONE = "0f2c3d4e-0000-4000-8000-00000000000a", "0f2c3d4e-0000-4000-8000-00000000000b"
 DIGEST = f"sha256:{hashlib.sha256(PROOF).hexdigest()}"
 SECRET = "Unmistakable"
-WITHOUT_CLAIM = {
-    "/api/catalogue",
-    "/api/policy",
-    "/api/version",
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "/problems/{code}",
-}
-"""Reads that know nothing of claims; another read must be in the tests below."""
+REFERENCE = {"/api/catalogue", "/api/policy", "/api/version"}
+"""Reads that know nothing of claims, for everybody who says who it is."""
+OPEN = {"/livez", "/readyz", "/metrics", "/problems/{code}"}
+"""Reads that know nothing of claims, for everybody; another read must be in the tests below."""
 
 
 class Read(NamedTuple):
@@ -69,7 +63,7 @@ async def test_every_read_is_tried() -> None:
 
     reads = {path for path, operations in paths.items() if "get" in operations}
 
-    assert reads == WITHOUT_CLAIM | {read.path for read in (*BY_ID, *LISTS)}
+    assert reads == REFERENCE | OPEN | {read.path for read in (*BY_ID, *LISTS)}
 
 
 @pytest.mark.parametrize("by", [JOHN, DENIZ, ASSESSOR, CUSTOMER, "timer;;t"])
@@ -113,9 +107,22 @@ async def test_its_readers_read_it(site: Site, by: str, read: Read) -> None:
 
 
 async def test_nobody_reads_nothing(site: Site) -> None:
-    """Without a caller there is no read of claims at all."""
-    for read in (*BY_ID, *LISTS):
+    """Without a caller there is no read of the API at all."""
+    for read in (*BY_ID, *LISTS, *map(Read, sorted(REFERENCE))):
         path = read.path.format(claim_id=OWN, digest=DIGEST)
         answer = await site.client.get(path, params=read.query)
 
         assert answer.status_code == 401, path
+
+
+@pytest.mark.parametrize("by", [AYSE, DENIZ, CUSTOMER, ASSESSOR, AUDITOR, OPERATOR, "timer;;t"])
+async def test_everybody_reads_what_hardly_ever_changes(site: Site, by: str) -> None:
+    """Whatever the role."""
+    for path in sorted(REFERENCE):
+        assert (await site.read(path, by=by)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", *sorted(OPEN)])
+async def test_what_is_no_api_is_open(site: Site, path: str) -> None:
+    """Operations, and what explains the API, ask nobody who it is."""
+    assert (await site.client.get(path.format(code="invalid"))).status_code == 200
