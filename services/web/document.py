@@ -9,7 +9,7 @@ from urllib.parse import quote
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
 from domain.access import may_read_documents
 from domain.command import MAX_DOCUMENT_BYTES
@@ -22,12 +22,13 @@ from domain.refusal import (
     UnsupportedMediaType,
 )
 from services.document_store import Kept
+from services.json_document import pointer_to
 from services.media_type import SUFFIXES, UnknownMediaType, safe_name
 from services.web.backend import Backend, Served
 from services.web.caller import Caller
 from services.web.claim import readable_row
 from services.web.identifier import ClaimId, DocumentDigest
-from services.web.problem import Malformed, RequestTimeout, Unavailable
+from services.web.problem import RequestTimeout, Unavailable
 from services.web.schema import Uploaded, problems
 
 UPLOAD_PATH = "/api/documents"
@@ -36,6 +37,8 @@ MAX_UPLOAD_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024
 MAX_FILENAME = 200
 """Characters."""
 
+_MOST_PARTS = 20
+"""Fields, and files, of a form that are read to tell which of them are too many."""
 _UPLOAD_PATIENCE = 300.0
 """Seconds in which an upload must have arrived."""
 _CHUNK = 64 * 1024
@@ -88,11 +91,13 @@ async def upload(request: Request, caller: Caller, backend: Served) -> Uploaded:
         raise UnsupportedMediaType("send multipart/form-data with a field named file")
     try:
         async with asyncio.timeout(_UPLOAD_PATIENCE):
-            form = await request.form(max_files=1, max_fields=0)
+            form = await request.form(
+                max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=MAX_UPLOAD_BYTES
+            )
     except TimeoutError:
         raise RequestTimeout("the document did not arrive in time") from None
     try:
-        return await _take(form.get("file"), caller.org, backend)
+        return await _take(_only_file(form), caller.org, backend)
     finally:
         await form.close()
 
@@ -138,9 +143,26 @@ async def download(
     )
 
 
-async def _take(file: UploadFile | str | None, org: str, backend: Backend) -> Uploaded:
-    if not isinstance(file, UploadFile):
-        raise Malformed("the form has no file named file")
+def _only_file(form: FormData) -> UploadFile:
+    """The file of a form that holds nothing else. Raises Invalid."""
+    files = form.getlist("file")
+    wrong = [
+        FieldError(pointer_to(name), "there is no such field")
+        for name in dict(form.multi_items())
+        if name != "file"
+    ]
+    if not files:
+        wrong.append(FieldError("/file", "is missing"))
+    elif len(files) > 1:
+        wrong.append(FieldError("/file", "must be one file; upload each on its own"))
+    elif isinstance(files[0], str):
+        wrong.append(FieldError("/file", "must be a file with a name"))
+    elif not wrong:
+        return files[0]
+    raise Invalid(wrong)
+
+
+async def _take(file: UploadFile, org: str, backend: Backend) -> Uploaded:
     filename = _clean(file.filename or "")
     if not file.size:
         raise Invalid([FieldError("/file", "is empty")])
@@ -173,16 +195,21 @@ def _clean(filename: str) -> str:
     """The last part of a path, as one line. Raises Invalid for a name that can't be one."""
     name = filename.replace("\\", "/").rpartition("/")[2]
     name = unicodedata.normalize("NFC", name).strip()
-    if not name.strip(".") or not name.isprintable() or len(name) > MAX_FILENAME:
-        raise Invalid(
-            [
-                FieldError(
-                    "/file",
-                    f"needs a name of 1 to {MAX_FILENAME} printable characters",
-                )
-            ]
-        )
+    if wrong := _wrong_with(name):
+        raise Invalid([FieldError("/file", wrong)])
     return name
+
+
+def _wrong_with(name: str) -> str:
+    if not name:
+        return "must be a file with a name"
+    if not name.strip("."):
+        return "must have a name that is more than dots"
+    if not name.isprintable():
+        return "must have a name of printable characters"
+    if len(name) > MAX_FILENAME:
+        return f"must have a name of at most {MAX_FILENAME} characters; this one has {len(name)}"
+    return ""
 
 
 def _chunks(content: BinaryIO) -> Iterator[bytes]:
