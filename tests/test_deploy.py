@@ -250,6 +250,7 @@ PUBLISHED = {
     "$JS.API.STREAM.MSG.GET.CPOR_EVENTS": {"operator", "relay", "projector"},
     "$JS.API.CONSUMER.CREATE.CPOR_COMMANDS.another": {"operator"},
     "$JS.API.CONSUMER.CREATE.CPOR_EVENTS.projector-1": {"operator", "projector"},
+    "$JS.API.CONSUMER.LIST.CPOR_EVENTS": {"operator", "web"},
     "$JS.API.CONSUMER.DELETE.CPOR_COMMANDS.claims": {"operator"},
     "$JS.API.CONSUMER.MSG.NEXT.CPOR_COMMANDS.claims": {"operator", "claims"},
     "$JS.ACK.CPOR_COMMANDS.claims.1.1.1.1.1": {"operator", "claims"},

@@ -48,7 +48,7 @@ class Metrics:
         )
         self.pending = Gauge(
             "cpor_consumer_pending_messages",
-            "Messages that a durable consumer has yet to be given.",
+            "Messages that a consumer has yet to be given.",
             ["stream", "consumer"],
             registry=self._registry,
         )

@@ -13,7 +13,7 @@ from services.health import State
 from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, EVENTS, OUTCOMES
 from services.web.backend import Backend, Served
 from services.web.problem import Unavailable
-from services.web.readiness import Readiness, survey
+from services.web.readiness import PROJECTOR_CONSUMER, Readiness, survey
 
 _PATIENCE = 2.0
 """Seconds that a server has to answer."""
@@ -66,7 +66,11 @@ async def _measure(backend: Backend) -> None:
     readiness = await survey(backend)
     for name, component in readiness.components.items():
         metrics.up.labels(name).set(component.state is State.RUNNING)
-        if component.lag is not None:
+        if component.lag is None:
+            continue
+        if name == PROJECTOR_CONSUMER:
+            metrics.pending.labels(EVENTS, "projector").set(component.lag)
+        else:
             metrics.lag.labels(name).set(component.lag)
     with suppress(Unavailable, NatsError, TimeoutError):
         await _measure_streams(backend)

@@ -2,9 +2,12 @@
 
 from asyncio import gather, timeout
 from collections.abc import Mapping
+from typing import Final
 
 import psycopg
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
@@ -19,9 +22,13 @@ from services.web.problem import Unavailable
 _PATIENCE = 2.0
 """Seconds that a server has to answer."""
 _OWN_NAME = "web"
+_PROJECTOR = "projector"
+PROJECTOR_CONSUMER: Final = f"consumer {_PROJECTOR} of stream {EVENTS}"
+"""What the projector makes for itself: on the server its name has an end of its own each time."""
 _STREAMS_AND_CONSUMERS = (
     *(f"stream {stream}" for stream in (COMMANDS, EVENTS, OUTCOMES, DEAD_LETTERS)),
     f"consumer {CLAIMS_CONSUMER} of stream {COMMANDS}",
+    PROJECTOR_CONSUMER,
 )
 
 
@@ -31,7 +38,7 @@ class Component(BaseModel):
     state: State
     detail: str = ""
     lag: int | None = None
-    """Of a projection: how many events it has yet to see."""
+    """How many events a projection, or its consumer, has yet to see."""
 
 
 class Readiness(BaseModel):
@@ -64,17 +71,31 @@ async def _services(backend: Backend) -> Mapping[str, Component]:
 
 
 async def _streams(backend: Backend) -> Mapping[str, Component]:
-    """Each stream and durable consumer: there, and as it must be."""
+    """Each stream and consumer: there, and as it must be."""
     components = {name: Component(state=State.RUNNING) for name in _STREAMS_AND_CONSUMERS}
     try:
         async with timeout(_PATIENCE):
-            findings = await verify(backend.broker.connection.js)
+            js = backend.broker.connection.js
+            findings = await verify(js)
+            components[PROJECTOR_CONSUMER] = await _projector_consumer(js)
     except (Unavailable, NatsError, TimeoutError) as error:
         detail = f"can't be asked: {str(error) or 'no answer in time'}"
         return dict.fromkeys(components, Component(state=State.ABSENT, detail=detail))
     for finding in findings:
         components[finding.where] = Component(state=State.FAILING, detail=finding.problem)
     return components
+
+
+async def _projector_consumer(js: JetStreamContext) -> Component:
+    """The one that was made last: one whose projector died stays for a minute."""
+    try:
+        consumers = await js.consumers_info(EVENTS)
+    except NotFoundError:
+        consumers = []
+    made = [each for each in consumers if each.name.startswith(f"{_PROJECTOR}-")]
+    if not made:
+        return Component(state=State.FAILING, detail="is missing")
+    return _up_to(max(made, key=lambda each: each.created).num_pending or 0)
 
 
 async def _postgresql(backend: Backend) -> Mapping[str, Component]:
@@ -95,6 +116,10 @@ async def _postgresql(backend: Backend) -> Mapping[str, Component]:
 def _projection(lag: int | None) -> Component:
     if lag is None:
         return Component(state=State.STARTING, detail="has not begun")
+    return _up_to(lag)
+
+
+def _up_to(lag: int) -> Component:
     return Component(state=State.RUNNING, lag=lag, detail=f"{lag} events behind" if lag else "")
 
 

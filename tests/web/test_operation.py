@@ -38,11 +38,13 @@ async def test_ready_names_everything_that_runs(site: Site) -> None:
         "stream CPOR_OUTCOMES",
         "stream CPOR_DEAD_LETTERS",
         "consumer claims of stream CPOR_COMMANDS",
+        "consumer projector of stream CPOR_EVENTS",
         "projection board",
         "projection open_clocks",
     }
     assert {component["state"] for component in components.values()} == {"running"}
     assert components["projection board"]["lag"] == 0
+    assert components["consumer projector of stream CPOR_EVENTS"]["lag"] == 0
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -60,7 +62,21 @@ async def test_metrics_count_routes_not_claims(site: Site, claim_id: str) -> Non
     assert 'cpor_projection_lag_events{projection="projection board"} 0.0' in text
     assert 'cpor_stream_messages{stream="CPOR_EVENTS"}' in text
     assert 'cpor_consumer_pending_messages{consumer="claims",stream="CPOR_COMMANDS"} 0.0' in text
+    assert 'cpor_consumer_pending_messages{consumer="projector",stream="CPOR_EVENTS"} 0.0' in text
     assert 'cpor_component_up{component="claims"} 1.0' in text
+
+
+async def test_ready_tells_whether_the_projectors_consumer_is_there(own_site: Site) -> None:
+    """A projector makes one for itself, and takes it along when it stops."""
+    await own_site.services.stop("projector")
+
+    stopped = await own_site.client.get("/readyz")
+
+    assert stopped.status_code == 503
+    consumer = stopped.json()["components"]["consumer projector of stream CPOR_EVENTS"]
+    assert consumer == {"state": "failing", "detail": "is missing", "lag": None}
+    own_site.services.start("projector")
+    await own_site.until_ready()
 
 
 async def test_without_services_it_is_not_ready(database_url: str, nats_url: str) -> None:
