@@ -223,6 +223,22 @@ async def test_the_command_line_lists_shows_and_requeues(
     assert await cpor(nats_url, "show", "1") == (1, "", "There is no dead letter 1.\n")
 
 
+async def test_programs_are_told_which_letters_were_sent_again(
+    nats: Connection, inbox: PullInbox, nats_url: str
+) -> None:
+    """Those before the first that can't be are gone, and named, whatever the exit code."""
+    await nats.js.publish(SUBJECT, b"{}")
+    await bury(nats, "claims", await arrived(inbox), "a defect, mended since")
+    (letter,) = await all_letters(nats)
+
+    code, sent, said = await cpor(nats_url, "requeue", str(letter.number), "99", "--json")
+
+    assert (code, said) == (1, "There is no dead letter 99.\n")
+    (entry,) = json.loads(sent)
+    assert (entry["number"], entry["subject"]) == (letter.number, SUBJECT)
+    assert await all_letters(nats) == []
+
+
 async def test_lost_dead_letters_are_told_in_one_sentence(nats: Connection, nats_url: str) -> None:
     """Without its stream the command line says what the server says."""
     await nats.js.delete_stream(DEAD_LETTERS)

@@ -68,9 +68,15 @@ def requeue(
     numbers: Annotated[
         list[int], typer.Argument(min=1, metavar="NUMBER...", help="Of letters, as in list.")
     ],
+    as_json: Json = False,
 ) -> None:
     """Send dead letters to their subjects again; each is gone once it was taken."""
-    asyncio.run(_requeued(numbers))
+    sent: list[DeadLetter] = []
+    try:
+        asyncio.run(_requeued(numbers, sent, quiet=as_json))
+    finally:
+        if as_json:
+            _print_json([_described(letter) for letter in sent])
 
 
 async def _listed(after: int, limit: int) -> list[DeadLetter]:
@@ -92,13 +98,16 @@ async def _shown(number: int) -> DeadLetter:
         return await read(nats, number)
 
 
-async def _requeued(numbers: list[int]) -> None:
+async def _requeued(numbers: list[int], sent: list[DeadLetter], *, quiet: bool) -> None:
+    """Send each, and add it to those that were sent: one that can't be is the last."""
     from services.dead_letter import requeue
 
     async with _broker() as nats:
         for number in numbers:
             letter = await requeue(nats, number)
-            typer.echo(f"Dead letter {number} was sent to {letter.subject} again.")
+            sent.append(letter)
+            if not quiet:
+                typer.echo(f"Dead letter {number} was sent to {letter.subject} again.")
 
 
 @asynccontextmanager
