@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -59,7 +59,19 @@ _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 _Statement = Select[*tuple[Any, ...]]
 
-Wanted = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00]*$")]
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the character U+0000")
+    return text
+
+
+Wanted = Annotated[
+    str,
+    StringConstraints(max_length=300),
+    AfterValidator(_without_nul),
+    Field(json_schema_extra={"pattern": r"^[^\x00]*$"}),
+]
 """What somebody looks for, as PostgreSQL can take it."""
 
 

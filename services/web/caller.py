@@ -1,6 +1,7 @@
 """Who is calling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -18,6 +19,12 @@ Authentication = Callable[[Request], Actor]
 """Tells who sends a request. Raises Unauthenticated when nobody does."""
 
 _PARTS = 3
+_WRONG: Mapping[str | int, str] = MappingProxyType(
+    {
+        "org": "the org must be 1 to 64 of A-Z a-z 0-9 _ -",
+        "id": "the id must be 1 to 128 of A-Z a-z 0-9 . _ @ + -, the first a letter or digit",
+    }
+)
 
 _scheme = APIKeyHeader(
     name=HEADER,
@@ -43,9 +50,9 @@ def dev(request: Request) -> Actor:
         return Actor(role=Role(role), org=org or None, id=name)
     except ValidationError as error:
         wrong = error.errors()[0]
-        field = "".join(f"{part}: " for part in wrong["loc"])
-        detail = wrong["msg"].removeprefix("Value error, ")
-        raise Unauthenticated(f"{HEADER} is wrong: {field}{detail}") from None
+        of_the_whole = wrong["msg"].removeprefix("Value error, ")
+        detail = _WRONG[wrong["loc"][0]] if wrong["loc"] else of_the_whole
+        raise Unauthenticated(f"{HEADER} is wrong: {detail}") from None
 
 
 def authenticated(request: Request, _: Annotated[str | None, Security(_scheme)]) -> Actor:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from domain.event import Digest
 from services.web.example import CLAIM_ID
 
+_DIGEST = r"sha256:[0-9a-f]{64}"
 _CANONICAL = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
@@ -17,6 +18,12 @@ def _canonical(text: str) -> UUID:
     if not re.fullmatch(_CANONICAL, text):
         raise ValueError("must be a UUID in its usual, lower-case form")
     return UUID(text)
+
+
+def _digest(text: str) -> str:
+    if not re.fullmatch(_DIGEST, text):
+        raise ValueError("must be sha256: and 64 hexadecimal digits in lower case")
+    return text
 
 
 ClaimId = Annotated[
@@ -29,4 +36,8 @@ ClaimId = Annotated[
         description="A UUID in lower case, chosen by whoever creates the claim.",
     ),
 ]
-DocumentDigest = Annotated[Digest, Path(description="`sha256:` and 64 hexadecimal digits.")]
+DocumentDigest = Annotated[
+    Digest,
+    BeforeValidator(_digest),
+    Path(description="`sha256:` and 64 hexadecimal digits."),
+]

@@ -12,8 +12,8 @@ import pytest
         ("boss;;deniz", "unknown role"),
         ("reviewer;1234567;deniz", "acts for no organisation"),
         ("incentives_admin;;ayse", "org is missing"),
-        ("incentives_admin;12 34;ayse", "org"),
-        ("reviewer;;", "id"),
+        ("incentives_admin;12 34;ayse", "the org must be 1 to 64 of"),
+        ("reviewer;;", "the id must be 1 to 128 of"),
         ("", "not of the form"),
     ],
 )

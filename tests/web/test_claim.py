@@ -242,6 +242,15 @@ async def test_a_wrong_parameter_is_named(site: Site, query: dict[str, str], poi
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
 
 
+async def test_a_wrong_parameter_is_told_in_words(site: Site) -> None:
+    """Not by a pattern; its name is escaped as a pointer asks for."""
+    unseen = await site.read("/api/claims", by=AUDITOR, q="a\x00b")
+    foreign = await site.read("/api/claims", by=AUDITOR, **{"a/b": "1"})
+
+    assert unseen.json()["errors"][0]["detail"] == "must not contain the character U+0000"
+    assert foreign.json()["errors"][0]["pointer"] == "/a~1b"
+
+
 async def test_the_summary_counts_what_the_reader_may_see(own_list: Site) -> None:
     """Every value is named, also those without claims."""
 

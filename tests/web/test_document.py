@@ -250,6 +250,11 @@ async def test_a_digest_that_is_none_is_refused(site: Site, claim_id: str, diges
     response = await site.read(f"/api/claims/{claim_id}/documents/{digest}", by=AYSE)
 
     assert response.status_code in {404, 422}
+    for error in response.json().get("errors", ()):
+        assert error == {
+            "pointer": "/digest",
+            "detail": "must be sha256: and 64 hexadecimal digits in lower case",
+        }
 
 
 async def test_a_document_of_another_claim_is_not_there(site: Site, claim_id: str) -> None:
