@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
-from typing_extensions import override
 
 from domain.catalogue import Catalogue
 from domain.policy import Policy
@@ -35,7 +34,6 @@ _SERVER = "-c statement_timeout=4500"
 class Pool(AsyncConnectionPool[AsyncConnection]):
     """Connections that nobody waits for without end, also while PostgreSQL stands still."""
 
-    @override
     @asynccontextmanager
     async def connection(self, timeout: float | None = None) -> AsyncGenerator[AsyncConnection]:
         """A connection for a few seconds; psycopg.OperationalError when they are not enough."""

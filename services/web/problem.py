@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from domain.refusal import FieldError, Invalid, NotFound, Refusal, TooLarge
 from services.cloudevent import PROBLEMS, problem
-from services.json_document import pointer_to
+from services.json_document import pointer_to, sentence
 from services.web.schema import PROBLEM_TYPE, problems
 
 _log = structlog.get_logger(__name__)
@@ -210,4 +210,4 @@ def _field_errors(error: RequestValidationError) -> Iterable[FieldError]:
     """Parameters by their names, fields of a body by their JSON pointers."""
     for wrong in error.errors():
         _, *place = wrong["loc"]
-        yield FieldError(pointer_to(*place), wrong["msg"].removeprefix("Value error, "))
+        yield FieldError(pointer_to(*place), sentence(wrong))

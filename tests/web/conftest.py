@@ -210,12 +210,16 @@ async def fresh(server: Postgres, folder: Path, name: str) -> AsyncGenerator[Sit
         await nats.stop()
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(
     migrated_server: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Site]:
-    """A system that many tests share, each with claims of its own."""
-    async with fresh(migrated_server, tmp_path_factory.mktemp("site"), "site") as shared:
+    """A system that the tests of a module share, each with claims of its own.
+
+    Its loop stands still while a test with another one runs: not for long, within a module.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    async with fresh(migrated_server, folder, folder.name) as shared:
         yield shared
 
 
