@@ -79,7 +79,7 @@ class Movement(BaseModel):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> "Movement":
-        if (self.advance is None) == (self.set is None):
+        if (self.advance is None) == (self.set is None) or len(self.model_fields_set) > 1:
             raise ValueError("needs either advance or set")
         return self
 
@@ -95,7 +95,7 @@ class Moved(BaseModel):
     "/dev/clock",
     summary="Move the simulated clock",
     operation_id="move_clock",
-    responses=problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra={
         "requestBody": {
             "required": True,

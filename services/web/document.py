@@ -29,7 +29,7 @@ from services.web.caller import Caller
 from services.web.claim import readable_row
 from services.web.identifier import ClaimId, DocumentDigest
 from services.web.problem import RequestTimeout, Unavailable
-from services.web.schema import Uploaded, problems
+from services.web.schema import Uploaded, header, problems
 
 UPLOAD_PATH = "/api/documents"
 MAX_UPLOAD_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024
@@ -110,7 +110,8 @@ async def upload(request: Request, caller: Caller, backend: Served) -> Uploaded:
     responses={
         200: {
             "description": "The content, never to be shown in place.",
-            "content": {"application/octet-stream": {}},
+            "content": {kind: {} for kind in SUFFIXES},
+            "headers": {"Content-Disposition": header("`attachment`, and the document's name.")},
         },
         **problems(401, 403, 404, 422, 503),
     },

@@ -59,6 +59,8 @@ def document(routes: Sequence[BaseRoute]) -> dict[str, Any]:
     schemas: dict[str, Any] = described["components"]["schemas"]
     for leftover in ("HTTPValidationError", "ValidationError"):
         schemas.pop(leftover, None)
+    for answer in schemas.values():
+        _say_what_answers_hold(answer)
     schemas.update(_body_schemas())
     for operations in described["paths"].values():
         for operation in operations.values():
@@ -79,13 +81,21 @@ def _body_schemas() -> Mapping[str, Any]:
         ref_template=_REFERENCE,
     )
     schemas = definitions["$defs"]
-    _say_what_edits_refuse(schemas[EditClaim.__name__])
+    _say_that_something_is_named(schemas[EditClaim.__name__])
+    _say_that_something_is_named(schemas[Movement.__name__])
+    schemas[Movement.__name__]["maxProperties"] = 1
     problem = TypeAdapter(Problem).json_schema(ref_template=_REFERENCE)
     return {**schemas, **problem.pop("$defs"), "Problem": problem}
 
 
-def _say_what_edits_refuse(schema: dict[str, Any]) -> None:
-    """A field is left out or has a value, and something is to change: `EditClaim` checks it."""
+def _say_what_answers_hold(schema: dict[str, Any]) -> None:
+    """Every field, also one that has a default for whoever makes the answer."""
+    if "properties" in schema:
+        schema["required"] = list(schema["properties"])
+
+
+def _say_that_something_is_named(schema: dict[str, Any]) -> None:
+    """A field is left out or has a value, and there is one: the models check it."""
     schema["minProperties"] = 1
     for field in schema["properties"].values():
         _require_value(field)
@@ -93,10 +103,10 @@ def _say_what_edits_refuse(schema: dict[str, Any]) -> None:
 
 
 def _use_problems(responses: dict[str, Any]) -> None:
-    """Where FastAPI describes its own errors, describe ours; and what can happen anywhere."""
+    """No errors that only FastAPI knows of; and what can happen anywhere."""
     theirs = responses.get("422", {}).get("content", {})
     if "application/json" in theirs:
-        responses["422"] = problems(422)[422]
+        del responses["422"]
     responses["default"] = {**problems(400)[400], "description": "Any other problem."}
 
 

@@ -75,11 +75,15 @@ def header(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
+_HEADERS = {401: {"headers": {"WWW-Authenticate": header("The header that names the caller.")}}}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What an operation's description says of the problems with these statuses."""
     return {
         status: {
             "description": _ERRORS[status],
+            **_HEADERS.get(status, {}),
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status in statuses

@@ -76,6 +76,7 @@ WRONG: tuple[tuple[dict[str, object], str], ...] = (
     ({"set": "2031-05-25"}, "/set"),
     ({"set": "2100-01-01T00:00:00Z"}, "/set"),
     ({"set": "2031-05-25T00:00:00Z", "advance": "P1D"}, ""),
+    ({"set": None, "advance": "P1D"}, ""),
     ({"until": "P1D"}, "/until"),
     ({}, ""),
 )

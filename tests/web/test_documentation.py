@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from domain.access import SENDERS
 from domain.command import COMMANDS
+from services.media_type import SUFFIXES
 from services.web import example
 from services.web.documentation import STATIC
 from services.web.problem import ADVICE, ALL_PROBLEMS
@@ -163,6 +164,36 @@ async def test_answers_are_as_described(site: Site, claim_id: str) -> None:
         [media_type] = described
         assert response.headers["content-type"] == media_type, path
         assert flaws(described[media_type]["schema"], response.json()) == [], path
+
+
+@pytest.mark.parametrize("name", ["ClaimView", "Component", "Policy", "Product", "Readiness"])
+def test_answers_always_hold_all_their_fields(name: str) -> None:
+    """Also those that may be null: a client need not look whether they are there."""
+    schema = DOCUMENT["components"]["schemas"][name]
+
+    assert schema["required"] == list(schema["properties"])
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_download_is_of_a_kind_that_is_described(site: Site, claim_id: str) -> None:
+    """The kinds that are taken are those that are given out."""
+    await site.submitted(claim_id)
+    path = f"/api/claims/{claim_id}/documents/sha256:{hashlib.sha256(PROOF).hexdigest()}"
+
+    response = await site.read(path, by=AYSE)
+
+    described = responses("get", path.replace(claim_id, "{claim_id}"))["200"]
+    assert response.headers["content-type"] in described["content"]
+    assert set(described["content"]) == set(SUFFIXES)
+    assert "Content-Disposition" in described["headers"]
+
+
+def test_no_caller_is_described_with_its_header() -> None:
+    """Wherever there must be one."""
+    for operations in DOCUMENT["paths"].values():
+        for operation in operations.values():
+            if "security" in operation:
+                assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
 
 
 def responses(method: str, path: str) -> dict[str, Any]:
