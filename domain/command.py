@@ -46,6 +46,8 @@ _Items = TypeVar("_Items", bound=tuple[object, ...])
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     for character in text:
         if character not in "\n\r\t" and unicodedata.category(character) == "Cc":
             msg = f"must not contain the control character U+{ord(character):04X}"

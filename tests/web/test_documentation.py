@@ -126,6 +126,14 @@ async def test_a_problems_type_leads_to_its_explanation(
     assert (explained["status"], explained["title"]) == ALL_PROBLEMS[code]
 
 
+async def test_the_bare_address_leads_to_what_there_is_to_see(alone: httpx.AsyncClient) -> None:
+    """Whoever opens it in a browser reads no error."""
+    response = await alone.get("/")
+
+    assert response.status_code == 302
+    assert response.headers["location"] == "/docs"
+
+
 @pytest.mark.asyncio(loop_scope="session")
 async def test_answers_are_as_described(site: Site, claim_id: str) -> None:
     """Each status and body that comes back stands in the description."""
