@@ -26,7 +26,8 @@ from projections.projection import Projection
 from projections.registry import PROJECTIONS
 from services.backoff import Backoff
 from services.beside import TablesBeside
-from services.refold import Answer, Order, remember
+from services.refold import Answer, Order
+from services.store import remember
 
 RANGE: Final = 100_000
 """Events that are read and folded at once, about: what bounds the memory that is needed."""
@@ -236,9 +237,7 @@ class _Successor:
         found = await rows.fetchall()
         if len(found) < least:
             return False
-        facts = [
-            remember((claim, number, topic, state)) for _, claim, number, topic, state in found
-        ]
+        facts = [remember(claim, number, topic, state) for _, claim, number, topic, state in found]
         async with self._store.transaction():
             await self._projection.take_in(self._store, facts)
         self._place = found[-1][0]

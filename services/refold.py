@@ -10,18 +10,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.sql import SQL, Identifier
-from pydantic_core import from_json
 
-from domain.claim import EVENTS, ClaimEvent
-from domain.schema import recall
 from projections.projection import Projection, Record, table
 from projections.registry import PROJECTIONS
-from services.store import event_name
+from services.store import remember
 
 _READING = "SET work_mem = '128MB'; SET max_parallel_workers_per_gather = 0"
 """A range is sorted by claims in memory; there are processes enough."""
@@ -30,9 +27,6 @@ _COLLECT_AFTER = 50_000
 
 StoredRow = tuple[str, int, str, bytes]
 """Claim id, version, topic and state of an event, as they are stored."""
-
-_PRESENT = {name: b'{"schema_version":%d,' % event.SCHEMA_VERSION for name, event in EVENTS.items()}
-"""How an event begins that is stored in its present schema."""
 
 
 class Order(TypedDict):
@@ -52,23 +46,6 @@ class Answer(TypedDict):
     error: str
 
 
-def remember(stored: StoredRow) -> ClaimEvent:
-    """A stored event as it is today. Raises UnknownEvent.
-
-    One of today's schema is read in one go, which takes two thirds of the time.
-    """
-    claim_id, version, topic, state = stored
-    name = event_name(topic)
-    present = _PRESENT.get(name, b"unknown")
-    if state.startswith(present):
-        ids = b'{"originator_id":"%b","originator_version":%d,' % (claim_id.encode(), version)
-        return EVENTS[name].model_validate_json(ids + state[len(present) :])
-    fields: dict[str, Any] = from_json(state)
-    fields["originator_id"] = claim_id
-    fields["originator_version"] = version
-    return recall(name, fields)
-
-
 def refold(connection: Connection, projection: Projection, order: Order) -> Answer:
     """Fill the tables beside the live ones with these claims, all of them or none."""
     records: dict[str, list[Record]] = {name: [] for name in projection.copied}
@@ -84,7 +61,7 @@ def refold(connection: Connection, projection: Projection, order: Order) -> Answ
         connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(order["snapshot"]))
         for claim in _histories(connection, order):
             events += len(claim)
-            for name, record in projection.records(map(remember, claim)):
+            for name, record in projection.records(remember(*event) for event in claim):
                 records[name].append(record)
         for name, columns in projection.copied.items():
             _write(connection, name, columns, records[name])
