@@ -117,7 +117,7 @@ async def test_a_failure_of_the_work_reaches_the_caller_and_frees_the_lock(
         async with leadership(database_url, "relay"):
             raise ZeroDivisionError
 
-    async with asyncio.timeout(5), leadership(database_url, "relay"):
+    async with asyncio.timeout(30), leadership(database_url, "relay"):
         pass
 
 
@@ -127,17 +127,17 @@ async def test_a_standby_can_be_cancelled(database_url: str) -> None:
         standby = Instance(database_url)
         await standby.until(State.STANDBY)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await standby.stop()
 
-    async with asyncio.timeout(5), leadership(database_url, "relay"):
+    async with asyncio.timeout(30), leadership(database_url, "relay"):
         pass
 
 
 async def test_services_do_not_stand_in_each_others_way(database_url: str) -> None:
     """Every name has a lock of its own, the same on every machine."""
     async with (
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         leadership(database_url, "relay"),
         leadership(database_url, "timer"),
     ):

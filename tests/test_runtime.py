@@ -49,7 +49,7 @@ async def running(
     task = asyncio.create_task(shell.run())
     yield shell
     shell.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await task == 0
 
 
@@ -63,7 +63,7 @@ async def asker(nats_url: str) -> AsyncGenerator[Connection]:
 
 async def until_health(asker: Connection, state: State, name: str = "relay") -> dict[str, str]:
     """Ask until this is the answer."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             answer: dict[str, str] = (await ask_health(asker, [name], timeout=0.2))[name]
             if answer["state"] == state:
@@ -110,7 +110,7 @@ async def test_the_instance_that_is_best_off_speaks_for_its_service(
         async with running(nats_url, run_until_told):
             await until_health(asker, State.RUNNING)
             for _ in range(20):
-                answers = await ask_health(asker, ["relay"])
+                answers = await ask_health(asker, ["relay"], timeout=30.0)
                 assert answers["relay"]["state"] == State.RUNNING
 
 
@@ -121,11 +121,11 @@ async def test_without_nats_everybody_is_absent_at_once(
     lost = asyncio.Event()
     asker.listeners.add(lost.set)
     await nats_server.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await lost.wait()
 
-    async with asyncio.timeout(0.1):
-        answers = await ask_health(asker, ["relay"], timeout=5.0)
+    async with asyncio.timeout(10):
+        answers = await ask_health(asker, ["relay"], timeout=60.0)
 
     assert answers["relay"]["state"] == State.ABSENT
     assert "NATS" in answers["relay"]["detail"]
@@ -212,7 +212,7 @@ async def test_a_client_that_closed_for_good_ends_the_process(
 
     await shell.broker.link.close()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await task == 1
     with pytest.raises(ConnectionClosedError):
         await shell.broker.link.publish("cpor.x")
@@ -227,7 +227,7 @@ async def test_a_service_waits_for_nats_and_can_be_stopped_meanwhile(
     task = asyncio.create_task(shell.run())
     await asyncio.sleep(0.3)
     shell.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await task == 0
 
     async with running(nats_server.url, run_until_told):
@@ -293,5 +293,5 @@ async def test_sigterm_ends_every_service(
 
     process.send_signal(signal.SIGTERM)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await process.wait() == code
