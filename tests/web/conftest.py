@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -242,13 +242,15 @@ class Freezer:
         server = psutil.Process(self._pid)
         server.suspend()
         for each in server.children(recursive=True):
-            each.suspend()
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                each.suspend()
 
     def thaw(self) -> None:
         """Let them go on."""
         server = psutil.Process(self._pid)
         for each in (*server.children(recursive=True), server):
-            each.resume()
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                each.resume()
 
 
 @pytest_asyncio.fixture
