@@ -223,9 +223,12 @@ async def site(
         yield shared
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def own_site(database_url: str, nats_url: str, tmp_path: Path) -> AsyncGenerator[Site]:
-    """A system of the test's own, empty, whose clock nobody else reads."""
+    """A system of the test's own, empty, whose clock nobody else reads.
+
+    It lives in the session's loop, lest the shared system stand still for as long.
+    """
     async with running(database_url, nats_url, tmp_path / "data") as site:
         yield site
 
@@ -253,7 +256,7 @@ class Freezer:
                 each.resume()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def freezer(tmp_path: Path) -> AsyncGenerator[Freezer]:
     """A server with all tables, which goes on again in the end."""
     server = Postgres(DataDir(tmp_path / "cluster"))

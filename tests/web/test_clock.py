@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 from services.settings import Settings
 from tests.web.conftest import AYSE, CUSTOMER, DENIZ, OPERATOR, Freezer, Site, opened, running
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 async def move(site: Site, movement: dict[str, object], by: str = OPERATOR) -> httpx.Response:
     """Move the clock."""
@@ -193,6 +195,7 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.asyncio(loop_scope="function")
 async def test_the_machines_clock_is_not_moved(alone: httpx.AsyncClient) -> None:
     """Without the simulated clock there is nothing to move."""
     response = await alone.post(

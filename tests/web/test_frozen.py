@@ -9,6 +9,8 @@ import pytest
 from services.settings import Settings
 from tests.web.conftest import AUDITOR, AYSE, PROOF, Freezer, opened
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 CLAIM = "/api/claims/6f1c1a0e-9f3b-4a57-8d0e-2a7c5b1f4e90"
 READS = (
     "/api/claims",

@@ -66,6 +66,7 @@ async def test_metrics_count_routes_not_claims(site: Site, claim_id: str) -> Non
     assert 'cpor_component_up{component="claims"} 1.0' in text
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_ready_tells_whether_the_projectors_consumer_is_there(own_site: Site) -> None:
     """A projector makes one for itself, and takes it along when it stops."""
     await own_site.services.stop("projector")
