@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 KEEPALIVES: Final = MappingProxyType(
     {
@@ -19,6 +20,13 @@ KEEPALIVES: Final = MappingProxyType(
     }
 )
 """Parameters of libpq: silence counts as an end after about ten seconds."""
+
+
+def with_settings(database_url: str, **settings: str) -> str:
+    """The same address, whose sessions have these settings besides those that it names."""
+    own = conninfo_to_dict(database_url).get("options") or ""
+    given = (f"-c {name}={value}" for name, value in settings.items())
+    return make_conninfo(database_url, options=" ".join((str(own), *given)).strip())
 
 
 @contextmanager

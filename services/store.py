@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from domain.claim import EVENTS, Claim, ClaimEvent
 from domain.event import DomainEvent
 from domain.schema import recall
-from services.database import KEEPALIVES
+from services.database import KEEPALIVES, with_settings
 
 SCHEMA = "cpor"
 LOCK_TIMEOUT = "2s"
@@ -198,11 +198,10 @@ class EventFactory(PostgresFactory):
 
     def __init__(self, env: Environment, database_url: str) -> None:
         super().__init__(env)
-        where = conninfo_to_dict(database_url)
+        where = conninfo_to_dict(with_settings(database_url, lock_timeout=LOCK_TIMEOUT))
         self.datastore.pool.kwargs = {
             **where,
             **KEEPALIVES,
-            "options": f"{where.get('options', '')} -c lock_timeout={LOCK_TIMEOUT}",
             "row_factory": dict_row,
         }
 

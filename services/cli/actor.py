@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from domain.access import SENDERS
 from domain.actor import PARTNER_ROLES, Actor
 from domain.vocabulary import Role
+from services.json_document import sentence
 
 _PARTS = 3
 _ID = "cli"
@@ -33,7 +34,7 @@ def parse(text: str) -> Actor:
     except ValidationError as error:
         wrong = error.errors()[0]
         field = "".join(f"{part}: " for part in wrong["loc"])
-        raise WrongActor(field + wrong["msg"].removeprefix("Value error, ")) from error
+        raise WrongActor(field + sentence(wrong)) from error
 
 
 def usual_sender(command: str) -> Actor:

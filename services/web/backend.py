@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.catalogue import Catalogue
 from domain.policy import Policy
 from services.clock import Clock, SimulatedClock, SystemClock
-from services.database import limited
+from services.database import limited, with_settings
 from services.document_store import DocumentStore
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
@@ -27,7 +27,7 @@ _SIGN_OF_LIFE = 2.0
 """Seconds that PostgreSQL has to show that it still serves a connection."""
 _LONGEST_USE = 5.0
 """Seconds that a request may use a connection for."""
-_SERVER = "-c statement_timeout=4500"
+_LONGEST_STATEMENT = "4500ms"
 """A server that works lets go by itself, before the line is cut: its connections stay of use."""
 
 
@@ -76,12 +76,11 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
     """
     policy, catalogue = load_policy(settings), load_catalogue()
     pool = Pool(
-        settings.database_url,
+        with_settings(settings.database_url, statement_timeout=_LONGEST_STATEMENT),
         kwargs={
             "autocommit": True,
             "application_name": "cpor web",
             "connect_timeout": int(_PATIENCE),
-            "options": _SERVER,
         },
         min_size=2,
         max_size=10,
