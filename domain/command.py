@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     StrictBool,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -214,11 +215,15 @@ class EditClaim(Command):
         if not self.model_fields_set:
             msg = "names no field to change"
             raise ValueError(msg)
-        for field in self.model_fields_set:
-            if getattr(self, field) is None:
-                msg = f"{field} cannot be emptied"
-                raise ValueError(msg)
         return self
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_something(cls, value: object) -> object:
+        if value is None:
+            msg = "cannot be emptied"
+            raise ValueError(msg)
+        return value
 
 
 class AttachPoe(Command):

@@ -1,6 +1,7 @@
 """Reading JSON from outside: what strict parsers refuse is named instead of accepted."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -121,6 +122,8 @@ _SENTENCES: Final = {
     "datetime_from_date_parsing": _NO_INSTANT,
 }
 """What is wrong, by pydantic's type of error: its own words speak of Python."""
+_MEMBER: Final = re.compile(r"<[^:<>]+: ('[^']*')>")
+"""How Python shows a member of an enumeration: its value is what counts."""
 
 
 def sentence(wrong: ErrorDetails) -> str:
@@ -128,7 +131,7 @@ def sentence(wrong: ErrorDetails) -> str:
     words = _SENTENCES.get(wrong["type"])
     if words is None:
         return wrong["msg"].removeprefix("Value error, ")
-    return words.format(**wrong.get("ctx", {}))
+    return _MEMBER.sub(r"\1", words.format(**wrong.get("ctx", {})))
 
 
 def pointer_to(*parts: str | int) -> str:

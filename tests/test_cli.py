@@ -82,7 +82,9 @@ async def test_make_keeps_a_ctrl_c_from_pythons_own_start(tmp_path: Path, target
     program.chmod(0o700)
     prepared.touch()
     make = await asyncio.create_subprocess_exec(
-        *("make", target, f"BIN={tmp_path}", f"RUNTIME={prepared}"), cwd=CHECKOUT, stdout=PIPE
+        *("make", "--no-print-directory", target, f"BIN={tmp_path}", f"RUNTIME={prepared}"),
+        cwd=CHECKOUT,
+        stdout=PIPE,
     )
 
     out, _ = await make.communicate()

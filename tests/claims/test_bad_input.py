@@ -249,6 +249,35 @@ async def test_a_wrong_place_is_told_in_words_that_are_not_pythons(answers: Answ
     }
 
 
+async def test_each_emptied_field_is_named(answers: Answers) -> None:
+    """An edit leaves out what it does not change; null is nothing that a field can become."""
+    outcome = await answers.after(
+        f"cpor.commands.edit_claim.{CLAIM}",
+        body(CLAIM, "edit_claim", {"name": None, "products": None, "mpn_id": "7"}),
+    )
+
+    errors = json.loads(outcome.data)["data"]["problem"]["errors"]
+    assert [(error["pointer"], error["detail"]) for error in errors] == [
+        ("/name", "cannot be emptied"),
+        ("/products", "cannot be emptied"),
+    ]
+
+
+async def test_possible_values_are_told_as_they_are_sent(answers: Answers) -> None:
+    """Of the reasons of a rejection only some are a reviewer's."""
+    data = {"reasons": ["customer_declined"], "note": "n"}
+    outcome = await answers.after(
+        f"cpor.commands.reject_claim.{CLAIM}", body(CLAIM, "reject_claim", data, actor=REVIEWER)
+    )
+
+    (error,) = json.loads(outcome.data)["data"]["problem"]["errors"]
+    assert error == {
+        "pointer": "/reasons/0",
+        "detail": "must be 'insufficient_poe', 'missing_customer_consent', 'missing_products' or"
+        " 'poe_unavailable'",
+    }
+
+
 async def test_a_dead_letter_names_the_attribute_that_stands_twice(answers: Answers) -> None:
     """It is not said to be of a wrong form: it is."""
     twice = text().replace(b'"id":', b'"id":"x","id":', 1)
