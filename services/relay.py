@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from nats.errors import Error as NatsError
+from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 from psycopg import AsyncConnection
 from pydantic_core import from_json
@@ -172,23 +173,36 @@ async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequen
 
 
 async def stream_place(nats: Connection) -> Place:
-    """Where the stream ends: at its last message, or at the beginning."""
+    """Where the stream ends: at its last message, or at the beginning.
+
+    Raises StreamsDiffer when that message is no event of ours.
+    """
     state = (await nats.js.stream_info(EVENTS)).state
     first = max(state.first_seq, 1)
     try:
         last = await nats.js.get_last_msg(EVENTS, EVERY_EVENT)
     except NotFoundError:
         return Place(first, state.last_seq, 0)
-    message = from_json(last.data or b"{}")
-    return Place(first, state.last_seq, message["sequence"], message["id"])
+    return Place(first, state.last_seq, *_carried(last))
+
+
+def _carried(message: RawStreamMsg) -> tuple[int, str]:
+    """The position and the id of the event that a message of the stream carries."""
+    try:
+        event = from_json(message.data or b"")
+        return int(event["sequence"]), str(event["id"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StreamsDiffer(
+            f"message {message.seq} of CPOR_EVENTS is no event of ours: another than the relay"
+            " wrote to the stream; delete that message from it"
+        ) from error
 
 
 async def _require_same_beginning(nats: Connection, store: AsyncConnection, place: Place) -> None:
     """Refuse to add to a stream whose beginning was purged: readers of it would miss events."""
     if not place.position:
         return
-    message = await nats.js.get_msg(EVENTS, place.first)
-    begins_at: int = from_json(message.data or b"{}")["sequence"]
+    begins_at, _ = _carried(await nats.js.get_msg(EVENTS, place.first))
     rows = await store.execute("SELECT min(notification_id) FROM cpor.stored_events")
     row = await rows.fetchone()
     if row is None or row[0] != begins_at:

@@ -197,6 +197,27 @@ async def test_a_message_deleted_at_the_end_of_the_stream_is_published_again(
     ]
 
 
+@pytest.mark.fault(70)
+async def test_a_message_of_somebody_else_stops_the_relay_until_it_is_deleted(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """It says which message that is, and goes on without it."""
+    create(claims, 0, 3)
+    async with running(Relay(settings), settings, nats):
+        await until_relayed(nats, database_url)
+    foreign = await nats.js.publish("cpor.events.created.x", b"{}")
+    create(claims, 3, 2)
+
+    with pytest.raises(StreamsDiffer, match=f"message {foreign.seq} of CPOR_EVENTS is no event"):
+        async with running(Relay(settings), settings, nats):
+            pass
+
+    await nats.js.delete_msg(EVENTS, foreign.seq)
+    async with running(Relay(settings), settings, nats):
+        log = await until_relayed(nats, database_url)
+    assert await published(nats) == names(log)
+
+
 @pytest.mark.fault(49)
 async def test_a_stream_ahead_of_its_store_stops_the_relay(
     settings: Settings, nats: Connection, claims: Claims, database_url: str

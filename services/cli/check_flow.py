@@ -19,7 +19,7 @@ from services.health import State, ask_health
 from services.relay import stream_place
 from services.roster import SERVICES
 from services.settings import Settings
-from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS
+from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, StreamsDiffer
 
 _FLOW, _SERVICES = "flow", "services"
 _WEB = "web"
@@ -99,6 +99,8 @@ async def _relay(nats: Connection, recorded: int) -> Finding:
     except (NotFoundError, ServiceUnavailableError):
         advice = "the relay makes it again, with all events, when it starts"
         return Finding(_FLOW, what, Level.FAIL, "is missing", advice)
+    except StreamsDiffer as error:
+        return Finding(_FLOW, what, Level.FAIL, str(error))
     return _progress(what, before, now, recorded, "see what the relay says below, and its log")
 
 

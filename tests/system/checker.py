@@ -86,9 +86,12 @@ async def published(nats: Connection) -> list[tuple[str, int]]:
     """The id and position of every event in the stream, in order."""
     info = await nats.js.stream_info(EVENTS)
     messages: list[tuple[str, int]] = []
-    for sequence in range(info.state.first_seq, info.state.last_seq + 1):
-        message = from_json((await nats.js.get_msg(EVENTS, sequence)).data or b"")
+    sequence = 0
+    while sequence < info.state.last_seq:
+        found = await nats.js.get_msg(EVENTS, sequence + 1, subject=">", next=True)
+        message = from_json(found.data or b"")
         messages.append((message["id"], message["sequence"]))
+        sequence = found.seq or info.state.last_seq
     return messages
 
 
