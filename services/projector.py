@@ -5,7 +5,6 @@ effect however often it comes. What can't be taken in stops the projector where 
 skipped.
 """
 
-import gc
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,8 +30,6 @@ from services.streams import EVENTS
 
 BATCH = 1000
 """Events that are taken in by one transaction, at most."""
-_COLLECT_AFTER = 50_000
-"""Objects made, and not yet freed, before the garbage collector looks at them."""
 
 
 class ProjectionStopped(Exception):  # noqa: N818 - named by what is wrong, as the sentence it holds
@@ -169,7 +166,4 @@ async def _is_after(nats: Connection, sequence: int, place: int) -> bool:
 
 def service(settings: Settings) -> Projector:
     """The projector, as the service runner takes it."""
-    # Events are many small objects without cycles. Collecting them doubles the cost of reading one.
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
     return Projector(settings)

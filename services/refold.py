@@ -4,7 +4,6 @@ It reads orders from standard input, a JSON object on each line, and answers eac
 standard output. It ends with its standard input, and so with whoever started it.
 """
 
-import gc
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +17,11 @@ from psycopg.sql import SQL, Identifier
 
 from projections.projection import Projection, Record, table
 from projections.registry import PROJECTIONS
+from services.garbage import collect_seldom
 from services.store import remember
 
 _READING = "SET work_mem = '128MB'; SET max_parallel_workers_per_gather = 0"
 """A range is sorted by claims in memory; there are processes enough."""
-_COLLECT_AFTER = 50_000
-"""As in the projector: events are many small objects without cycles."""
 
 StoredRow = tuple[str, int, str, bytes]
 """Claim id, version, topic and state of an event, as they are stored."""
@@ -103,8 +101,7 @@ def main() -> None:
     lines = iter(sys.stdin)
     task = json.loads(next(lines))
     projection = PROJECTIONS[task["projection"]](beside=True)
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
+    collect_seldom()
     with psycopg.connect(task["database_url"], autocommit=True) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.execute(_READING)

@@ -26,6 +26,7 @@ from services import log
 from services.backoff import Backoff
 from services.clock import real_now
 from services.connection import Connection, UnreachableError
+from services.garbage import collect_seldom
 from services.health import Health, Report, State, ask_health
 from services.inbox import StreamChangedError
 from services.leadership import LeadershipLostError
@@ -282,6 +283,7 @@ def run_service(name: str, settings: Settings) -> None:
     if name not in MODULES:
         raise ValueError(f"there is no service {name}")
     service: Service = import_module(MODULES[name]).service(settings)
+    collect_seldom()
     try:
         code = asyncio.run(_until_signal(service, settings))
     except UnreachableError as error:
