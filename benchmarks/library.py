@@ -1,13 +1,13 @@
 """The baseline: the `eventsourcing` library as it comes; load, decide and save for each command.
 
-It runs in a process of its own, `python -m benchmarks.library DATABASE_URL CLAIMS`, and prints
-changes per second for each number of threads, as JSON.
+Run by itself, `python -m benchmarks.library TASK` prints changes per second for each number of
+threads, as JSON.
 """
 
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,10 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from psycopg.conninfo import conninfo_to_dict
 
+from benchmarks.bench import Bench
 from benchmarks.lifecycle import LIFE, claim_ids
+from benchmarks.process import ask
+from benchmarks.where import password
 from tests.claims.orders import CREATE, DOCUMENT
 
 THREADS = (1, 2, 4, 8)
@@ -92,10 +95,25 @@ class Claims(Application[UUID]):
         self.save(claim)
 
 
-def measure(database_url: str, claims: int) -> dict[int, float]:
+async def measure(bench: Bench) -> dict[str, Any]:
+    """Changes per second with the number of threads that suits it best."""
+    rates: dict[str, float] = await ask(
+        "benchmarks.library",
+        database_url=bench.database("library"),
+        claims=max(100, bench.sizes.claims // 4),
+    )
+    best = max(rates, key=lambda threads: rates[threads])
+    return {
+        "rate": round(rates[best], 1),
+        "threads": int(best),
+        "by_threads": {threads: round(rate, 1) for threads, rate in rates.items()},
+        "version": version("eventsourcing"),
+    }
+
+
+def main(database_url: str, claims: int) -> dict[int, float]:
     """Changes per second for each number of threads."""
     where = conninfo_to_dict(database_url)
-    passfile = where.get("passfile")
     application = Claims(
         {
             "PERSISTENCE_MODULE": "eventsourcing.postgres",
@@ -103,7 +121,7 @@ def measure(database_url: str, claims: int) -> dict[int, float]:
             "POSTGRES_HOST": str(where["host"]),
             "POSTGRES_PORT": str(where.get("port", "5432")),
             "POSTGRES_USER": str(where["user"]),
-            "POSTGRES_PASSWORD": _password(str(passfile)) if passfile else "",
+            "POSTGRES_PASSWORD": password(database_url),
             "POSTGRES_POOL_SIZE": str(max(THREADS)),
         }
     )
@@ -121,10 +139,5 @@ def _rate(application: Claims, threads: int, claims: int) -> float:
         return claims * len(LIFE) / (perf_counter() - start)
 
 
-def _password(passfile: str) -> str:
-    """The password of the only line of a libpq password file."""
-    return Path(passfile).read_text("utf-8").rstrip("\n").rpartition(":")[2]
-
-
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+    sys.stdout.write(json.dumps(main(**json.loads(sys.argv[1]))))

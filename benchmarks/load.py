@@ -1,135 +1,126 @@
 """The load: lives of claims over NATS, so many in flight, each command waiting for its outcome.
 
-It runs in a process of its own, `python -m benchmarks.load NATS DATABASE RUN CLAIMS FLYING
-RATE`, and prints what it saw as JSON. RATE is in commands per second; 0: as fast as it goes.
+It runs in a process of its own, `python -m benchmarks.load TASK`, and prints what it saw as JSON:
+when each command was published, and how many seconds later its outcome was there and its event was
+on the board.
 """
 
 import asyncio
 import json
+import re
 import sys
-from bisect import bisect_left
-from collections.abc import Iterator
-from time import perf_counter
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from time import perf_counter, process_time
 from typing import Any
-from uuid import UUID
 
-from nats.aio.msg import Msg
 from psycopg import AsyncConnection
 
-from benchmarks.lifecycle import LIFE, claim_ids
-from projections.position import CHANNEL
+from benchmarks.arrival import Board, seconds_until_relayed
+from benchmarks.lifecycle import Order, claim_ids, orders
+from benchmarks.wire import Wire, wired
 from services import log
-from services.clock import real_now
-from services.cloudevent import CONTENT_TYPE, command_event
-from services.connection import Connection, connected
-from services.streams import command_subject
+from services.connection import connected
 
-_HEADERS = {"Content-Type": CONTENT_TYPE}
-_PATIENCE = 60.0
+_PATIENCE = 120.0
+_TICK = 0.001
+_ACCEPTED = b'"result":"accepted"'
+_POSITION = re.compile(rb'"position":(\d+)')
+
+Life = Iterator[Order]
 
 
 class Load:
-    """One run, and what it measures."""
+    """One run, and what it measures. A rate of 0 is as fast as it goes."""
 
-    def __init__(self, nats: Connection, rate: float) -> None:
-        self._nats = nats
+    def __init__(self, lives: Sequence[Sequence[Order]], in_flight: int, rate: float) -> None:
+        self._left = len(lives)
+        self._lives = map(iter, lives)
+        self._ready: deque[Life] = deque(islice(self._lives, in_flight))
+        """Claims that wait for nothing: their next command may go out."""
         self._rate = rate
-        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._started = 0.0
-        self._sent = 0
+        self._freely = False
+        """Whether an outcome lets the next command go out at once."""
+        self._waiting: dict[bytes, tuple[Life, float]] = {}
+        self._refused = b""
+        self._done = asyncio.Event()
+        self.published: list[float] = []
         self.to_outcome: list[float] = []
         """Seconds from publishing a command to its outcome."""
-        self.positions: list[tuple[int, float]] = []
-        """Position of each command's last event, and when it was published."""
+        self.positions: list[int] = []
+        """Of each command's last event."""
 
-    async def run(self, claims: Iterator[UUID], in_flight: int) -> float:
-        """Let all claims live; seconds that it took."""
-        await self._nats.listen("cpor.outcomes.>", self._on_outcome)
-        await self._nats.flush()
-        self._started = perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for _ in range(in_flight):
-                group.create_task(self._live(claims))
-        return perf_counter() - self._started
+    async def run(self, nats_url: str) -> float:
+        """Let all claims live; seconds that it took. RuntimeError when a command is refused."""
+        async with wired(nats_url, self._on_message, self._on_read) as self._wire:
+            await self._wire.listen("cpor.outcomes.>")
+            start = perf_counter()
+            sending = asyncio.create_task(self._send_on(start))
+            await self._until_done(self._wire)
+            seconds = perf_counter() - start
+            sending.cancel()
+        if self._refused:
+            raise RuntimeError(self._refused.decode())
+        return seconds
 
-    async def _live(self, claims: Iterator[UUID]) -> None:
-        for claim_id in claims:
-            for number, (command, data, actor) in enumerate(LIFE):
-                await self._pace()
-                body = command_event(
-                    claim_id=claim_id,
-                    command=command,
-                    command_id=f"step-{number}",
-                    data=data,
-                    actor=actor,
-                    source="/benchmarks",
-                    time=real_now(),
-                )
-                await self._send(command, claim_id, f"{claim_id}.step-{number}", body)
+    async def _send_on(self, start: float) -> None:
+        """Send what is to go out by itself; without a rate that is what comes first."""
+        sent = 0
+        while self._rate:
+            sent += self._send(int((perf_counter() - start) * self._rate) + 1 - sent)
+            await asyncio.sleep(_TICK)
+        self._freely = True
+        self._send(len(self._ready))
 
-    async def _pace(self) -> None:
-        """Wait for this command's turn at the rate that is asked for."""
-        if self._rate:
-            turn = self._started + self._sent / self._rate
-            self._sent += 1
-            await asyncio.sleep(max(0.0, turn - perf_counter()))
-
-    async def _send(self, command: str, claim_id: UUID, key: str, body: bytes) -> None:
-        outcome = asyncio.get_running_loop().create_future()
-        self._waiting[key] = outcome
-        published = perf_counter()
-        await self._nats.publish(command_subject(command, claim_id), body, headers=_HEADERS)
+    async def _until_done(self, wire: Wire) -> None:
+        ends: list[asyncio.Future[Any]] = [asyncio.create_task(self._done.wait()), wire.failed]
         async with asyncio.timeout(_PATIENCE):
-            answer = await outcome
-        if answer["result"] != "accepted":
-            raise RuntimeError(answer["problem"])
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if wire.failed.done():
+            wire.failed.result()
+
+    def _send(self, most: int) -> int:
+        """Send the next commands, at most so many; how many it were."""
+        frames: list[bytes] = []
+        now = perf_counter()
+        while self._ready and len(frames) < most:
+            life = self._ready.popleft()
+            order = next(life, None)
+            if order is None:
+                self._left -= 1
+                self._ready.extend(islice(self._lives, 1))
+                continue
+            self._waiting[order.outcome] = life, now
+            frames.append(order.frame)
+        if frames:
+            self._wire.write(frames)
+        if not self._left:
+            self._done.set()
+        return len(frames)
+
+    def _on_message(self, subject: bytes, body: bytes) -> None:
+        waiting = self._waiting.pop(subject, None)
+        if waiting is None:
+            return  # sent by somebody else
+        life, published = waiting
+        position = _POSITION.search(body)
+        if position is None or _ACCEPTED not in body:
+            self._refused = body
+            self._done.set()
+            return
+        self.published.append(published)
         self.to_outcome.append(perf_counter() - published)
-        self.positions.append((answer["position"], published))
+        self.positions.append(int(position[1]))
+        self._ready.append(life)
 
-    async def _on_outcome(self, message: Msg) -> None:
-        waiting = self._waiting.pop(message.subject.removeprefix("cpor.outcomes."), None)
-        if waiting:
-            waiting.set_result(json.loads(message.data)["data"])
-
-
-class Board:
-    """When each position became visible on the board."""
-
-    def __init__(self, store: AsyncConnection) -> None:
-        self._store = store
-        self._positions: list[int] = []
-        self._seen: list[float] = []
-
-    async def watch(self) -> None:
-        """Note every commit of the projector, until cancelled."""
-        await self._store.execute(f"LISTEN {CHANNEL}")
-        async for notification in self._store.notifies():
-            self._positions.append(int(notification.payload))
-            self._seen.append(perf_counter())
-
-    async def until(self, position: int) -> float:
-        """Seconds until the board has come to a position."""
-        start = perf_counter()
-        while not self._positions or self._positions[-1] < position:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(0.01)
-        return perf_counter() - start
-
-    def latencies(self, positions: list[tuple[int, float]]) -> list[float]:
-        """Seconds from publishing to visible."""
-        return [
-            self._seen[bisect_left(self._positions, position)] - published
-            for position, published in positions
-        ]
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value that this share of values does not exceed, in milliseconds."""
-    ordered = sorted(values)
-    return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+    def _on_read(self) -> None:
+        if self._freely:
+            self._send(len(self._ready))
 
 
 async def main(
-    nats_url: str, database_url: str, run: str, claims: int, in_flight: int, rate: float
+    *, nats_url: str, database_url: str, run: str, claims: int, in_flight: int, rate: float
 ) -> dict[str, Any]:
     """One run, as a result."""
     async with (
@@ -138,26 +129,29 @@ async def main(
     ):
         board = Board(store)
         watching = asyncio.create_task(board.watch())
-        load = Load(nats, rate)
-        seconds = await load.run(claim_ids(run, claims), in_flight)
-        lag = await board.until(max(position for position, _ in load.positions))
+        load = Load([orders(claim_id) for claim_id in claim_ids(run, claims)], in_flight, rate)
+        cpu = process_time()
+        seconds = await load.run(nats_url)
+        cpu = process_time() - cpu
+        last = max(load.positions)
+        relay_lag, board_lag = await asyncio.gather(
+            seconds_until_relayed(nats, last), board.seconds_until(last)
+        )
         watching.cancel()
-        visible = board.latencies(load.positions)
-        commands = claims * len(LIFE)
         return {
-            "commands": commands,
-            "seconds": round(seconds, 3),
-            "rate": round(commands / seconds, 1),
-            "outcome_p50_ms": percentile(load.to_outcome, 0.5),
-            "outcome_p99_ms": percentile(load.to_outcome, 0.99),
-            "board_p50_ms": percentile(visible, 0.5),
-            "board_p99_ms": percentile(visible, 0.99),
-            "board_lag_s": round(lag, 3),
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "relay_lag": relay_lag,
+            "board_lag": board_lag,
+            "published": load.published,
+            "to_outcome": load.to_outcome,
+            "to_board": [
+                board.seen_at(position) - published
+                for position, published in zip(load.positions, load.published, strict=True)
+            ],
         }
 
 
 if __name__ == "__main__":
     log.configure("warning")
-    nats, database, name, claims, in_flight, rate = sys.argv[1:]
-    result = asyncio.run(main(nats, database, name, int(claims), int(in_flight), float(rate)))
-    sys.stdout.write(json.dumps(result))
+    sys.stdout.write(json.dumps(asyncio.run(main(**json.loads(sys.argv[1])))))
