@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import (
+    broker,
     commands,
     latency,
     library,
@@ -46,7 +47,10 @@ class Stage(NamedTuple):
     parts: tuple[Part, ...]
 
 
-SPEEDS = (Part("commands", commands.measure, 3),)
+SPEEDS = (
+    Part("commands", commands.measure, 3),
+    Part("broker", broker.measure, 3),
+)
 STAGES = (
     Stage("always", "always", (*SPEEDS, Part("latency", latency.measure))),
     Stage(
