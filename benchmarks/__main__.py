@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from benchmarks import (
     broker,
     commands,
+    crud,
     latency,
     library,
 )
@@ -50,6 +51,7 @@ class Stage(NamedTuple):
 SPEEDS = (
     Part("commands", commands.measure, 3),
     Part("broker", broker.measure, 3),
+    Part("crud", crud.measure, 3),
 )
 STAGES = (
     Stage("always", "always", (*SPEEDS, Part("latency", latency.measure))),
