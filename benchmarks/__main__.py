@@ -17,6 +17,7 @@ from benchmarks import (
     crud,
     latency,
     library,
+    rebuild,
 )
 from benchmarks.bench import IN_FLIGHT, Bench, Measure, Sizes
 from benchmarks.lifecycle import LIFE
@@ -62,6 +63,7 @@ STAGES = (
             *SPEEDS,
             Part("library", library.measure),
             Part("latency", latency.measure),
+            Part("rebuild", rebuild.measure),
         ),
     ),
 )
