@@ -15,6 +15,7 @@ from benchmarks import (
     broker,
     commands,
     crud,
+    growth,
     latency,
     library,
     rebuild,
@@ -66,6 +67,7 @@ STAGES = (
             Part("rebuild", rebuild.measure),
         ),
     ),
+    Stage("growth", "interval", (Part("growth", growth.measure),)),
 )
 NAMES = tuple(dict.fromkeys(part.name for stage in STAGES for part in stage.parts))
 
