@@ -19,6 +19,7 @@ from benchmarks import (
     latency,
     library,
     rebuild,
+    timer,
 )
 from benchmarks.bench import IN_FLIGHT, Bench, Measure, Sizes
 from benchmarks.lifecycle import LIFE
@@ -65,6 +66,7 @@ STAGES = (
             Part("library", library.measure),
             Part("latency", latency.measure),
             Part("rebuild", rebuild.measure),
+            Part("timer", timer.measure),
         ),
     ),
     Stage("growth", "interval", (Part("growth", growth.measure),)),
