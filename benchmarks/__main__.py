@@ -16,6 +16,7 @@ from benchmarks import (
     commands,
     crud,
     growth,
+    idle,
     latency,
     library,
     rebuild,
@@ -71,7 +72,9 @@ STAGES = (
     ),
     Stage("growth", "interval", (Part("growth", growth.measure),)),
 )
-NAMES = tuple(dict.fromkeys(part.name for stage in STAGES for part in stage.parts))
+ALONE = {"idle": idle.measure}
+"""Measurements that start what they need themselves."""
+NAMES = tuple(dict.fromkeys(part.name for stage in STAGES for part in stage.parts)) + tuple(ALONE)
 
 
 async def main(only: Collection[str], sizes: Sizes) -> dict[str, Any]:
@@ -86,6 +89,10 @@ async def main(only: Collection[str], sizes: Sizes) -> dict[str, Any]:
         if parts:
             machine, results[stage.name] = await _run(stage, parts, sizes)
             results["machine"] = machine
+    for name, measure in ALONE.items():
+        if name in only:
+            _say(name)
+            results[name] = {name: await measure()}
     return results
 
 
