@@ -9,7 +9,7 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/nul
 	--generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: run demo test check bench docs format requirements clean-venv
+.PHONY: run demo test check bench bench-peers docs format requirements clean-venv
 .DEFAULT_GOAL := run
 
 # Python tells of a Ctrl-C in its own first moments in a traceback. There it is for make alone,
@@ -34,6 +34,9 @@ check: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks $(ARGS)
 
+bench-peers: $(DEV)
+	$(BIN)/python -m benchmarks.peer
+
 docs: $(DEV)
 	$(BIN)/python -m tools.asyncapi
 	$(BIN)/python -m tools.openapi
@@ -46,6 +49,7 @@ format: $(DEV)
 requirements: $(DEV)
 	$(COMPILE) --output-file requirements.txt requirements.in
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) --output-file benchmarks/peers/requirements.txt benchmarks/peers/requirements.in
 
 clean-venv:
 	rm -rf $(VENV)

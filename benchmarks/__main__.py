@@ -15,6 +15,8 @@ from benchmarks import (
     broker,
     commands,
     crud,
+    dbos_transact,
+    emmett,
     growth,
     idle,
     latency,
@@ -65,6 +67,8 @@ STAGES = (
         (
             *SPEEDS,
             Part("library", library.measure),
+            Part("dbos", dbos_transact.measure),
+            Part("emmett", emmett.measure),
             Part("latency", latency.measure),
             Part("rebuild", rebuild.measure),
             Part("timer", timer.measure),
