@@ -1,11 +1,13 @@
 """`make bench`: everything that is measured, within one run on the same embedded servers.
 
-`python -m benchmarks [--only NAMES] [--claims N] [--json FILE]` prints what it found.
+`python -m benchmarks [--only NAMES] [--claims N] [--json FILE]` prints what it found. A whole run
+also writes results.json, and from it docs/benchmarks.md with its chart.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from benchmarks import (
     idle,
     latency,
     library,
+    page,
     rebuild,
     timer,
 )
@@ -87,6 +90,7 @@ async def main(only: Collection[str], sizes: Sizes) -> dict[str, Any]:
         "claims": sizes.claims,
         "commands": len(LIFE),
         "in_flight": IN_FLIGHT,
+        "load_before": round(os.getloadavg()[0], 1),
     }
     for stage in STAGES:
         parts = [part for part in stage.parts if part.name in only]
@@ -154,3 +158,6 @@ if __name__ == "__main__":
     written = json.dumps(measured, indent=2, ensure_ascii=False) + "\n"
     if options.json:
         options.json.write_text(written, "utf-8")
+    if options.only is None and options.claims == CLAIMS:
+        page.RESULTS.write_text(written, "utf-8")
+        page.write(measured)
