@@ -9,7 +9,7 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/nul
 	--generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: run demo test check bench bench-peers docs format requirements clean-venv
+.PHONY: run demo test faults nemesis check bench bench-peers docs format requirements clean-venv
 .DEFAULT_GOAL := run
 
 # Python tells of a Ctrl-C in its own first moments in a traceback. There it is for make alone,
@@ -21,7 +21,15 @@ demo: $(RUNTIME)
 	@trap '' INT; exec $(BIN)/cpor demo --follow-parent
 
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not long and not nemesis" $(ARGS)
+
+# The cases of docs/faults.md, whole: killed as often, stalled as long as they say.
+faults: $(DEV)
+	$(BIN)/python -m pytest -m "(fault or long) and not nemesis" $(ARGS)
+
+# Everything mixed, by chance: `make nemesis MINUTES=60 SEED=7`; it says its seed, to be played again.
+nemesis: $(DEV)
+	$(BIN)/python -m pytest -m nemesis --minutes $(or $(MINUTES),10) --seed "$(SEED)" $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
@@ -41,6 +49,7 @@ docs: $(DEV)
 	$(BIN)/python -m tools.asyncapi
 	$(BIN)/python -m tools.openapi
 	$(BIN)/python -m tools.state_diagram
+	$(BIN)/python -m tools.faults
 
 format: $(DEV)
 	$(BIN)/ruff format .

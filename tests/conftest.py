@@ -26,6 +26,12 @@ _TEMPLATE = "template_migrated"
 _NUMBERS = count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make nemesis` asks for."""
+    parser.addoption("--minutes", default="10", help="how long the mixed run of faults goes on")
+    parser.addoption("--seed", default="", help="of the mixed run; chosen, and said, when absent")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in Settings.model_fields:

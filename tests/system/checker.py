@@ -1,7 +1,7 @@
 """The invariants that hold after every fault."""
 
-from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
@@ -12,10 +12,13 @@ from psycopg.sql import SQL, Identifier
 from pydantic_core import from_json
 
 from domain.claim import ClaimEvent
+from domain.event import OpenedClock
 from projections.board_table import ClaimBoard
-from projections.open_clock import OpenClocks
+from projections.open_clock import Change, OpenClocks, change
 from projections.projection import Projection, Record
+from services.clock_mover import PASSED
 from services.connection import Connection
+from services.inbox import From, PullInbox
 from services.store import EventMapper, event_name
 from services.streams import EVENTS
 from tests.system.upstream import Upstream
@@ -46,8 +49,13 @@ def log_of(database_url: str) -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
-async def check(database_url: str, nats: Connection, upstream: Upstream) -> None:
-    """Everything at once: what was acknowledged, stored, published and shown agrees."""
+async def check(
+    database_url: str, nats: Connection, upstream: Upstream, now: datetime | None = None
+) -> None:
+    """Everything at once: what was acknowledged, stored, published and shown agrees.
+
+    With `now`, what was due by then must have passed.
+    """
     log = log_of(database_url)
     check_versions(log)
     check_outcomes(log, upstream)
@@ -55,7 +63,7 @@ async def check(database_url: str, nats: Connection, upstream: Upstream) -> None
         (f"{entry.claim_id}-{entry.version}", entry.position) for entry in log
     ]
     check_read_models(database_url, log)
-    check_deadlines(log)
+    check_deadlines(log, now)
 
 
 def check_versions(log: list[Entry]) -> None:
@@ -84,24 +92,29 @@ def check_outcomes(log: list[Entry], upstream: Upstream) -> None:
 
 async def published(nats: Connection) -> list[tuple[str, int]]:
     """The id and position of every event in the stream, in order."""
-    info = await nats.js.stream_info(EVENTS)
+    state = (await nats.js.stream_info(EVENTS)).state
     messages: list[tuple[str, int]] = []
-    sequence = 0
-    while sequence < info.state.last_seq:
-        found = await nats.js.get_msg(EVENTS, sequence + 1, subject=">", next=True)
-        message = from_json(found.data or b"")
-        messages.append((message["id"], message["sequence"]))
-        sequence = found.seq or info.state.last_seq
+    async with PullInbox(nats, From(EVENTS, "checker", max(state.first_seq, 1))) as inbox:
+        while len(messages) < state.messages:
+            for message in await inbox.take():
+                event = from_json(message.data)
+                messages.append((event["id"], event["sequence"]))
     return messages
 
 
-def check_read_models(database_url: str, log: list[Entry]) -> None:
-    """Every read model equals a fold of the store."""
+def histories_of(log: list[Entry]) -> dict[UUID, list[ClaimEvent]]:
+    """The events of each claim, as the domain knows them."""
     mapper = EventMapper()
     histories: dict[UUID, list[ClaimEvent]] = {}
     for entry in log:
         fact = mapper.to_domain_event(StoredEvent(*entry[1:]))
         histories.setdefault(entry.claim_id, []).append(fact)
+    return histories
+
+
+def check_read_models(database_url: str, log: list[Entry]) -> None:
+    """Every read model equals a fold of the store."""
+    histories = histories_of(log)
     projections: tuple[Projection, ...] = (ClaimBoard(), OpenClocks())
     with psycopg.connect(database_url) as store:
         for projection in projections:
@@ -129,11 +142,20 @@ def _shown(store: psycopg.Connection, name: str, columns: Sequence[str]) -> dict
     return {row[0]: tuple(map(str, row[1:])) for row in store.execute(query)}
 
 
-def check_deadlines(log: list[Entry]) -> None:
-    """No clock has passed twice."""
-    passed = Counter(
-        (entry.claim_id, entry.topic, from_json(entry.state)["due_at"])
-        for entry in log
-        if entry.topic.endswith(("overdue", "expired", "elapsed", "window_closed"))
-    )
-    assert not [clock for clock, times in passed.items() if times > 1]
+def check_deadlines(log: list[Entry], now: datetime | None = None) -> None:
+    """Each clock passed at its instant or later, and once; by `now` none is overdue."""
+    for claim_id, history in histories_of(log).items():
+        armed: datetime | None = None
+        for fact in history:
+            if f"claim.{fact.event_name()}" in PASSED:
+                due_at: datetime = fact.model_dump()["due_at"]
+                assert armed == due_at <= fact.timestamp, (claim_id, fact)
+                armed = None
+            match change(fact):
+                case OpenedClock(due_at=due_at):
+                    armed = due_at
+                case Change.CLOSED:
+                    armed = None
+                case Change.PASSED | Change.NONE:
+                    pass
+        assert not (now and armed and armed <= now), (claim_id, armed)

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+import psutil
 from psycopg import AsyncConnection
 
 from services.connection import Connection, connected
@@ -24,6 +25,8 @@ from tests.free_port import free_port
 
 BACKSTAGE = ("claims", "relay", "projector", "timer")
 """The services that have no address."""
+
+SERVERS = ("nats", "postgres")
 
 _GLANCE = 0.05
 _PATIENCE = 60.0
@@ -51,20 +54,34 @@ class System:
             log_level="warning",
             clock=clock,
         )
+        self.wired = self.settings
+        """As the services have the settings: a test may lay lines between them and the servers."""
         self._children: dict[str, Child] = {}
 
     async def start(self) -> None:
         """Start the servers, make tables and streams, start the services."""
+        await self.start_servers()
+        await self.start_services()
+
+    async def start_servers(self) -> None:
+        """Start the servers, make tables and streams."""
         await asyncio.gather(self.postgres.start(), self.nats.start())
         await asyncio.to_thread(migrate, self.settings.database_url)
         await prepare(self.nats.url)
+
+    async def start_services(self) -> None:
+        """Start the services."""
         await asyncio.gather(*(self.start_service(name) for name in self.names))
 
     async def stop(self) -> None:
         """Stop everything, the servers last."""
-        await asyncio.gather(*(self.stop_service(name) for name in self._children))
+        await self.stop_services()
         await self.nats.stop()
         await self.postgres.stop()
+
+    async def stop_services(self) -> None:
+        """Stop the services."""
+        await asyncio.gather(*(self.stop_service(name) for name in self._children))
 
     def pids(self) -> dict[str, int]:
         """The process id of every server and service."""
@@ -76,7 +93,7 @@ class System:
         self._children[name + instance] = await Child.start(
             [sys.executable, "-m", "services.cli", "service", name],
             death_signal=signal.SIGKILL,
-            environment=child_environment(self.settings),
+            environment=child_environment(self.wired),
             folder=CHECKOUT,
             log=self._datadir.logs / f"{name}{instance}.log",
         )
@@ -86,25 +103,58 @@ class System:
         await self._children[name].stop((signal.SIGTERM, 15.0))
         return await self._children[name].wait()
 
-    async def kill(self, name: str) -> None:
-        """Kill -9 a service, `postgres` or `nats`, and start it again at once."""
+    async def restart(self, name: str) -> None:
+        """Stop a service, `postgres` or `nats` in order, and start it again at once."""
         match name:
             case "postgres":
-                await _kill(self.postgres.pid)
-                await self.postgres.wait()
-                await self.postgres.start()
+                await self.postgres.stop()
+                await self.start_server(name)
             case "nats":
-                await _kill(self.nats.pid)
-                await self.nats.wait()
-                await self.nats.start()
+                await self.nats.stop()
+                await self.start_server(name)
             case _:
-                await self.kill_for_good(name)
+                code = await self.stop_service(name)
+                assert code in {0, -signal.SIGTERM}, (
+                    f"{name} ended with {code}"
+                )  # the latter: while it starts
                 await self.start_service(name)
 
+    @contextmanager
+    def frozen(self, name: str) -> Generator[None]:
+        """Let a service, `postgres` or `nats` stand still (SIGSTOP) for the length of the block."""
+        first = psutil.Process(self.pids()[name])
+        first.suspend()
+        stopped = [first]
+        for each in first.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
+                stopped.append(each)
+        try:
+            yield
+        finally:
+            for each in reversed(stopped):
+                with suppress(psutil.NoSuchProcess):
+                    each.resume()
+
+    async def kill(self, name: str) -> None:
+        """Kill -9 a service, `postgres` or `nats`, and start it again at once."""
+        await self.kill_for_good(name)
+        await (self.start_server(name) if name in SERVERS else self.start_service(name))
+
+    async def start_server(self, name: str) -> None:
+        """Start `postgres` or `nats` again."""
+        await (self.postgres.start() if name == "postgres" else self.nats.start())
+
     async def kill_for_good(self, name: str) -> None:
-        """Kill -9 a service."""
-        await _kill(self._children[name].pid)
-        await self._children[name].wait()
+        """Kill -9 a service, `postgres` or `nats`."""
+        os.kill(self.pids()[name], signal.SIGKILL)
+        match name:
+            case "postgres":
+                await self.postgres.wait()
+            case "nats":
+                await self.nats.wait()
+            case _:
+                await self._children[name].wait()
 
     async def until_running(self) -> None:
         """Wait until every service says that it runs."""
@@ -137,10 +187,6 @@ async def _settled(nats: Connection, store: AsyncConnection) -> bool:
         " <= (SELECT coalesce(min(position), 0) FROM cpor.projection_positions)"
     )
     return commands == 0 and await rows.fetchone() == (True,)
-
-
-async def _kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
 
 
 @asynccontextmanager

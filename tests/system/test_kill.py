@@ -14,6 +14,7 @@ from tests.claims.orders import TO_APPROVAL, upload
 from tests.system import checker
 from tests.system.rig import System, running
 from tests.system.upstream import Upstream
+from tests.system.workload import Workload
 
 CLAIMS = 150
 IN_FLIGHT = 25
@@ -48,8 +49,10 @@ async def load(upstream: Upstream, claims: int = CLAIMS) -> None:
 @pytest.mark.parametrize(
     "victims",
     [
-        pytest.param(["claims"], marks=[pytest.mark.fault(number) for number in (1, 2, 3)]),
-        pytest.param(["relay"], marks=[pytest.mark.fault(number) for number in (4, 5)]),
+        pytest.param(
+            ["claims"], marks=[pytest.mark.fault(1), pytest.mark.fault(2), pytest.mark.fault(3)]
+        ),
+        pytest.param(["relay"], marks=[pytest.mark.fault(4), pytest.mark.fault(5)]),
         pytest.param(["projector"], marks=[pytest.mark.fault(6)]),
         pytest.param(["nats"], marks=[pytest.mark.fault(8)]),
         pytest.param(["postgres"], marks=[pytest.mark.fault(18)]),
@@ -72,6 +75,69 @@ async def test_kills_under_load_lose_and_double_nothing(system: System, victims:
         await system.until_settled()
 
         assert len(upstream.accepted) == CLAIMS * len(TO_APPROVAL)
+        await checker.check(system.settings.database_url, nats, upstream)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("victim", "kills"),
+    [
+        pytest.param(
+            "claims", 30, marks=[pytest.mark.fault(1), pytest.mark.fault(2), pytest.mark.fault(3)]
+        ),
+        pytest.param("relay", 30, marks=[pytest.mark.fault(4), pytest.mark.fault(5)]),
+        pytest.param("projector", 30, marks=pytest.mark.fault(6)),
+        pytest.param("timer", 30, marks=pytest.mark.fault(7)),
+        pytest.param("nats", 30, marks=pytest.mark.fault(8)),
+        pytest.param("postgres", 10, marks=pytest.mark.fault(18)),
+    ],
+)
+async def test_many_kills_under_load_lose_and_double_nothing(
+    system: System, victim: str, kills: int
+) -> None:
+    """After each of them work goes on, without anybody's help."""
+    chance = random.Random(f"kills of {victim}")  # noqa: S311 - to be played again
+    async with connected(system.nats.url, "upstream", 60.0) as nats:
+        upstream = Upstream(nats)
+        await upstream.listen()
+        workload = Workload(upstream, f"kills of {victim}")
+        working = asyncio.create_task(workload.run())
+        for _ in range(kills):
+            await asyncio.sleep(chance.uniform(0.1, 1.5))
+            await system.kill(victim)
+            accepted = len(upstream.accepted)
+            async with asyncio.timeout(60):
+                while len(upstream.accepted) == accepted:  # noqa: ASYNC110 - it hears outcomes
+                    await asyncio.sleep(0.05)
+        workload.stop()
+        await working
+        await system.until_settled()
+
+        await checker.check(system.settings.database_url, nats, upstream)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.fault(20)
+@pytest.mark.fault(73)
+async def test_rolling_restarts_under_load_lose_and_double_nothing(system: System) -> None:
+    """Each service ends in order, and comes back to servers that were started again themselves."""
+    async with connected(system.nats.url, "upstream", 60.0) as nats:
+        upstream = Upstream(nats)
+        await upstream.listen()
+        workload = Workload(upstream, "rolling")
+        working = asyncio.create_task(workload.run())
+        for name in system.names:
+            assert await system.stop_service(name) == 0
+            await system.start_service(name)
+            await system.until_running()
+        for server in ("postgres", "nats"):
+            await system.restart(server)
+            await system.until_running()
+        workload.stop()
+        await working
+        await system.until_settled()
+
         await checker.check(system.settings.database_url, nats, upstream)
 
 

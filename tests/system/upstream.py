@@ -53,9 +53,16 @@ class Upstream:
     ) -> Outcome:
         """Send until there is an outcome; the outcome's data."""
         message = body(claim_id, command, data, actor=actor, command_id=command_id)
-        key = outcome_subject(claim_id, command_id or command)
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = outcome
+        return await self.send_as_is(claim_id, command, command_id or command, message)
+
+    async def send_as_is(
+        self, claim_id: UUID, command: str, command_id: str, message: bytes
+    ) -> Outcome:
+        """The same, for a message that the caller made."""
+        key = outcome_subject(claim_id, command_id)
+        outcome = self._waiting.get(key)
+        if outcome is None or outcome.done():
+            outcome = self._waiting[key] = asyncio.get_running_loop().create_future()
         while not outcome.done():
             try:
                 await self.nats.publish(command_subject(command, claim_id), message)
