@@ -1,6 +1,7 @@
 """The event store: the `eventsourcing` library, with group commit and batch loading."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -176,6 +177,33 @@ class EventRecorder(PostgresApplicationRecorder):
                 (list(digests),),
             )
             return {tuple(row.values()) for row in rows.fetchall()}
+
+    def begin_attempt(self, message: tuple[int, datetime], process: str) -> int:
+        """Note that this process tries a command alone; how many have, this one included.
+
+        It need not outlast a crash of the server, only one of this process.
+        """
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            cursor.execute(
+                "INSERT INTO cpor.attempts AS known VALUES (%s, %s, %s, 1)"
+                " ON CONFLICT (stream_sequence, arrived_at) DO UPDATE SET"
+                " processes = known.processes + (known.process <> excluded.process)::int,"
+                " process = excluded.process RETURNING processes",
+                (*message, process),
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise LookupError("nothing was told about the attempt")
+        return int(row["processes"])
+
+    def end_attempt(self, message: tuple[int, datetime]) -> None:
+        """Note that the process has outlived the attempt."""
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+            cursor.execute(
+                "DELETE FROM cpor.attempts WHERE (stream_sequence, arrived_at) = (%s, %s)", message
+            )
 
     def secret(self, name: str, candidate: bytes) -> bytes:
         """The secret of this name; the candidate, if there was none."""

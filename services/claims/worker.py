@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -40,6 +41,10 @@ from services.streams import CLAIMS_CONSUMER, COMMANDS, outcome_subject, restore
 
 TRIES = 5
 """How often a command that fails by a defect of ours is tried before it becomes a dead letter."""
+TOGETHER = 2
+"""How often a command is delivered to be decided with others: then alone, as it may be deadly."""
+DEATHS = 3
+"""How many processes may end over a command that they decide alone."""
 HEARTBEAT = 1.0
 """Seconds after which a batch that takes long is said to be in progress, well within `ack_wait`."""
 EARLY = timedelta(seconds=10)
@@ -67,6 +72,7 @@ class ClaimsService:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._process = token_hex(8)
 
     async def run(self, context: Context) -> None:
         """Decide commands until told to stop, or until the leadership is lost."""
@@ -86,7 +92,7 @@ class ClaimsService:
                 async with PullInbox(
                     context.nats, durable, stopping=context.stopping, report=context.report
                 ) as inbox:
-                    desk = Desk(context.nats, claims, clock)
+                    desk = Desk(context.nats, claims, clock, self._process, context.stopping)
                     while not term.lost.is_set() and (messages := await inbox.take()):
                         await desk.work(messages, inbox.waiting)
             finally:
@@ -96,10 +102,19 @@ class ClaimsService:
 class Desk:
     """Reads, decides and answers batches of messages."""
 
-    def __init__(self, nats: Connection, claims: Claims, clock: Clock) -> None:
+    def __init__(
+        self,
+        nats: Connection,
+        claims: Claims,
+        clock: Clock,
+        process: str = "this process",
+        stopping: asyncio.Event | None = None,
+    ) -> None:
         self._nats = nats
         self._claims = claims
         self._clock = clock
+        self._process = process
+        self._stopping = stopping or asyncio.Event()
         self._faults: Recent[int] = Recent(MEMORY)
         """How often each message failed by a defect of ours."""
         self._refused: Recent[Outcome] = Recent(MEMORY)
@@ -112,10 +127,55 @@ class Desk:
         library's PersistenceError when the database can't be used, after the batch was put back.
         """
         await self._clock.refresh()
+        in_order = sorted(messages, key=lambda message: message.stream_sequence)
+        rest = [message for message in in_order if message.deliveries <= TOGETHER]
+        doubtful = [message for message in in_order if message.deliveries > TOGETHER]
+        decided = {message.stream_sequence for message in rest}
+        tick = asyncio.get_running_loop().time
+        try:
+            await self._work_together(rest, decided, (*doubtful, *waiting))
+            beat_at = tick()
+            while doubtful and not self._stopping.is_set():
+                if tick() - beat_at >= HEARTBEAT:
+                    await _keep(*doubtful, *waiting)
+                    beat_at = tick()
+                decided.add(doubtful[0].stream_sequence)
+                await self._work_alone(doubtful.pop(0), decided, (*doubtful, *waiting))
+        finally:
+            for message in doubtful:  # for whoever comes next
+                await message.nak(_delay(message.deliveries))
+
+    async def _work_alone(
+        self, message: Message, together: AbstractSet[int], waiting: Sequence[Message]
+    ) -> None:
+        """Decide a command that came often, and may be what the processes before ended over.
+
+        How many did is counted where it outlasts this one. Those who did no harm are acknowledged
+        before, so that they don't share its fate.
+        """
+        await self._nats.flush()
+        key = message.stream_sequence, message.arrived_at
+        recorder = self._claims.recorder
+        try:
+            processes = await asyncio.to_thread(recorder.begin_attempt, key, self._process)
+        except PersistenceError:
+            await message.nak(_delay(message.deliveries))
+            raise
+        if processes > DEATHS:
+            await self._give_up(message, f"{processes - 1} processes ended while they decided it")
+        else:
+            await self._work_together([message], together, waiting)
+        await asyncio.to_thread(recorder.end_attempt, key)
+
+    async def _work_together(
+        self,
+        messages: Sequence[Message],
+        together: AbstractSet[int],
+        waiting: Sequence[Message],
+    ) -> None:
         work: list[_Work] = []
         hopeless: list[tuple[Message, str]] = []
-        together = {message.stream_sequence for message in messages}
-        for message in sorted(messages, key=lambda message: message.stream_sequence):
+        for message in messages:
             try:
                 if (arrival := await self._read(message, together)) is not None:
                     work.append(_Work(message, arrival))
@@ -128,8 +188,11 @@ class Desk:
         if work:
             hopeless += await self._decide_and_answer(work, waiting)
         for message, reason in hopeless:
-            _log.warning("dead_letter", subject=message.subject, reason=reason)
-            await bury(self._nats, ClaimsService.name, message, reason)
+            await self._give_up(message, reason)
+
+    async def _give_up(self, message: Message, reason: str) -> None:
+        _log.warning("dead_letter", subject=message.subject, reason=reason)
+        await bury(self._nats, ClaimsService.name, message, reason)
 
     async def _read(self, message: Message, together: AbstractSet[int]) -> Arrival | None:
         """The command that a message carries; none when the message was dealt with.
@@ -206,8 +269,7 @@ class Desk:
         )
         try:
             while not (await asyncio.wait([deciding], timeout=HEARTBEAT))[0]:
-                for message in (*(each.message for each in work), *waiting):
-                    await message.in_progress()
+                await _keep(*(each.message for each in work), *waiting)
         finally:
             await asyncio.wait([deciding])  # the thread can't be cancelled, and uses the store
         return await deciding
@@ -269,6 +331,12 @@ class Recent(Generic[_Value]):
         self._values[message.stream_sequence, message.arrived_at] = value
         if len(self._values) > self._size:
             self._values.popitem(last=False)
+
+
+async def _keep(*messages: Message) -> None:
+    """Keep messages from coming again while they wait for their turn here."""
+    for message in messages:
+        await message.in_progress()
 
 
 def _delay(times: int) -> float:
