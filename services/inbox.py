@@ -26,6 +26,7 @@ from services.backoff import Backoff
 from services.connection import Connection
 from services.health import Report, State
 from services.message import ACK_PREFIX, Message
+from services.streams import StreamsDiffer
 
 BATCH = 500
 """Messages that one pull request asks for."""
@@ -73,7 +74,8 @@ class Durable:
     stream: str
     consumer: str
     restore: Callable[[], Awaitable[object]] | None = None
-    """Called when the consumer or its stream is missing, to make it again."""
+    """Makes what is missing again: called on every new connection, as a server that was started
+    again has lost what it kept in memory, and when the consumer or its stream is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class PullInbox:
         self._next = binding.start if isinstance(binding, From) else 0
         self._delivered = 0
         self._created: datetime | None = None
+        self._restored_on = -1
 
     async def __aenter__(self) -> Self:
         self._connection.listeners.add(self._on_connection)
@@ -271,6 +274,9 @@ class PullInbox:
         await self._unbind()
         generation = self._connection.generation
         if isinstance(self.binding, Durable):
+            if generation != self._restored_on:
+                await self._restore_others()
+                self._restored_on = generation
             info = await self._connection.js.consumer_info(self.binding.stream, self._consumer)
             if info.created != self._created:
                 self._forget()
@@ -333,6 +339,15 @@ class PullInbox:
     async def _restore(self) -> None:
         if isinstance(self.binding, Durable) and self.binding.restore:
             await self.binding.restore()
+
+    async def _restore_others(self) -> None:
+        """Let what can't be made again, or may not be by us, stop nobody who can do without."""
+        try:
+            await self._restore()
+        except (Error, StreamsDiffer) as error:
+            if not self._connection.is_connected:
+                raise
+            _log.warning("not_restored", stream=self.binding.stream, error=str(error))
 
     @property
     def _place(self) -> str:
