@@ -3,6 +3,7 @@
 import gc
 import signal
 import socket
+import sys
 
 import uvicorn
 
@@ -12,6 +13,8 @@ from services.web.application import create_app
 
 __all__ = ["create_app", "serve"]
 
+_STALLED = 20
+"""Seconds after which a client that reads nothing of what it asked for is dropped."""
 _GRACE = 5
 """Seconds that running requests have to end in when the process is told to stop."""
 
@@ -46,6 +49,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise StartRefused(f"{host}:{port} can't be listened on: {error.strerror}.") from error
     # asyncio does so for sockets of its own making only; without it each answer takes 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED * 1000)
     return listener
 
 
