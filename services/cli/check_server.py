@@ -1,21 +1,20 @@
 """`cpor doctor` looks at the data directory, PostgreSQL, NATS, and their clocks."""
 
 import json
-import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from stat import S_IMODE
 from typing import Any, LiteralString
 
 from nats.errors import NoRespondersError
-from nats.js.errors import NotFoundError, ServiceUnavailableError
+from nats.js.errors import ServiceUnavailableError
 from psycopg import AsyncConnection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
 from services.cli.finding import Finding, Level, judged
 from services.clock import SimulatedClock, open_clock, real_now
 from services.connection import Connection
-from services.embedded.datadir import DataDir
+from services.durability import Durable, durability
 from services.schema import revisions
 from services.settings import Settings
 from services.streams import COMMANDS, verify
@@ -28,7 +27,6 @@ _TESTED_POSTGRESQL = 18
 _OLDEST_NATS = (2, 12)
 _ENOUGH_PAYLOAD = _MIB
 """A command that is too large must still reach us to be refused."""
-_SAFE_REPLICAS = 3
 _PATIENCE = 2.0
 _LARGEST_SKEW = timedelta(seconds=1)
 _DURABLE = {
@@ -149,23 +147,19 @@ async def check_nats(nats: Connection, settings: Settings) -> list[Finding]:
 async def _sync(nats: Connection, settings: Settings) -> Finding:
     """Whether what JetStream acknowledges is on disk. No client can ask a server for it."""
     what = "sync_interval"
-    if not settings.nats_url:
-        file = DataDir(settings.data_dir).nats / "nats-server.conf"
-        if not file.is_file():
-            advice = "is it another run's? Set CPOR_DATA_DIR as that run has it"
-            return Finding(_NATS, what, Level.WARN, f"unknown: {file} is missing", advice)
-        if re.search(r"^\s*sync_interval: always$", file.read_text("utf-8"), re.MULTILINE):
-            return Finding(_NATS, what, Level.OK, "always: on disk before it is acknowledged")
-        found = "two minutes: a power cut can lose acknowledged commands"
-        return Finding(_NATS, what, Level.WARN, found, "unset CPOR_NATS_SYNC, or set it to always")
-    try:
-        replicas = (await nats.js.stream_info(COMMANDS)).config.num_replicas or 1
-    except NotFoundError:
-        replicas = 1
-    if replicas >= _SAFE_REPLICAS:
-        return Finding(_NATS, what, Level.OK, f"unknown, but {replicas} replicas keep each message")
-    advice = "look into the server's configuration: with one replica it must be always"
-    return Finding(_NATS, what, Level.WARN, "unknown: an external server doesn't tell", advice)
+    told = await durability(settings, nats.js)
+    match told.durable:
+        case Durable.YES:
+            return Finding(_NATS, what, Level.OK, told.words)
+        case Durable.NO if settings.nats_sync == "interval":
+            advice = "unset CPOR_NATS_SYNC, or set it to always"
+            return Finding(_NATS, what, Level.WARN, told.words, advice)
+        case Durable.NO:
+            advice = "set sync_interval: always in its jetstream {}, or run three replicas"
+            return Finding(_NATS, what, Level.FAIL, told.words, advice)
+        case Durable.UNKNOWN:
+            advice = "look into the server's configuration: with one replica it must be always"
+            return Finding(_NATS, what, Level.WARN, f"unknown: {told.words}", advice)
 
 
 async def check_clock(

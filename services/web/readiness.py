@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
 from projections.registry import PROJECTIONS
+from services.durability import Durable, durability
 from services.health import State, ask_health
 from services.roster import SERVICES
 from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, EVENTS, OUTCOMES, verify
@@ -66,8 +67,25 @@ async def _services(backend: Backend) -> Mapping[str, Component]:
         name: Component(state=State(health["state"]), detail=health["detail"])
         for name, health in (await ask_health(link, others, _PATIENCE)).items()
     }
-    nats = Component(state=State.RUNNING if link.is_connected else State.ABSENT)
-    return {"nats": nats, _OWN_NAME: Component(state=State.RUNNING), **answers}
+    return {"nats": await _nats(backend), _OWN_NAME: Component(state=State.RUNNING), **answers}
+
+
+async def _nats(backend: Backend) -> Component:
+    """Connected, and not known to acknowledge what a power cut would take."""
+    settings, link = backend.settings, backend.broker.link
+    if not link.is_connected:
+        return Component(state=State.ABSENT)
+    if settings.nats_sync == "interval":
+        return Component(state=State.RUNNING)
+    try:
+        async with timeout(_PATIENCE):
+            found = await durability(settings, link.js)
+    except (NatsError, TimeoutError):
+        return Component(state=State.RUNNING)
+    if found.durable is Durable.NO:
+        detail = f"sync_interval is {found.words}; CPOR_NATS_SYNC asks for always"
+        return Component(state=State.FAILING, detail=detail)
+    return Component(state=State.RUNNING)
 
 
 async def _streams(backend: Backend) -> Mapping[str, Component]:
