@@ -38,10 +38,12 @@ async def output(*command: str, folder: Path = CHECKOUT) -> bytes:
 
 def cpu_seconds(pid: int) -> float:
     """Seconds of CPU that a process and its descendants have used."""
-    times = [each.cpu_times() for each in _family(pid)]
-    return sum(
-        each.user + each.system + each.children_user + each.children_system for each in times
-    )
+    used = 0.0
+    for each in _family(pid):
+        with suppress(psutil.NoSuchProcess):  # its parent counts it then
+            times = each.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
+    return used
 
 
 def memory_mib(pids: Iterable[int]) -> float:
