@@ -25,12 +25,14 @@ from services.settings import Settings
 from services.streams import command_subject
 
 PAGE = 500
-"""Clocks that are read, and commands that are sent, before the next look at the time."""
+"""Clocks that are read at once."""
 AGAIN = 30.0
 """Seconds after which a command is sent once more when its clock is still open; then twice that."""
 LONGEST_AGAIN = 3600.0
-IN_FLIGHT = 1000
+IN_FLIGHT = 100
 """Commands that are sent and undecided before the timer waits: others' come in between."""
+SHORTEST_SLEEP = 0.02
+"""Seconds after which the timer looks how far they are, while more are due."""
 LONGEST_SLEEP = 1.0
 """Seconds after which the timer looks around although nothing was notified and nothing is due."""
 
@@ -66,15 +68,21 @@ class Timer:
             context.report(State.RUNNING, "")
             while not context.stopping.is_set() and not term.lost.is_set():
                 await clock.refresh()
-                await self.pass_due(context.nats, store, clock.now())
-                await _sleep(store, clock)
+                all_sent = await self.pass_due(context.nats, store, clock.now())
+                await _sleep(store, clock, LONGEST_SLEEP if all_sent else SHORTEST_SLEEP)
 
-    async def pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> None:
-        """Send a command for every due clock that has none on its way, oldest first."""
+    async def pass_due(self, nats: Connection, store: AsyncConnection, now: datetime) -> bool:
+        """Send a command for every due clock that has none on its way, oldest first.
+
+        Whether those are all; else so many are on their way that others must have their turn.
+        """
         open_still: dict[OpenClock, _Sent] = {}
         flying = 0
         last: OpenClock | None = None
-        while flying < IN_FLIGHT and (page := await due_clocks(store, now, after=last, limit=PAGE)):
+        while flying < IN_FLIGHT:
+            limit = min(PAGE, IN_FLIGHT - flying)
+            if not (page := await due_clocks(store, now, after=last, limit=limit)):
+                break
             last = page[-1]
             tick = asyncio.get_running_loop().time()
             turn = [clock for clock in page if self._is_turn(clock, tick)]
@@ -85,6 +93,7 @@ class Timer:
             open_still |= {clock: self._sent[clock] for clock in page}
             flying += sum(self._sent[clock].times == 1 for clock in page)
         self._sent = open_still
+        return flying < IN_FLIGHT
 
     def _is_turn(self, clock: OpenClock, tick: float) -> bool:
         """Whether a command is to be sent: the first, or one more after an ever longer wait."""
@@ -115,11 +124,11 @@ def command_id(clock: OpenClock) -> str:
     return f"timer-{hashlib.sha256(armed.encode()).hexdigest()[:40]}"
 
 
-async def _sleep(store: AsyncConnection, clock: Clock) -> None:
+async def _sleep(store: AsyncConnection, clock: Clock, longest: float) -> None:
     """Until the next clock is due, the simulated clock was moved, or it is time to look around."""
     now = clock.now()
     due_at = await next_due_at(store, after=now)
-    wait = LONGEST_SLEEP
+    wait = longest
     if due_at is not None:
         wait = min(wait, (due_at - now).total_seconds())
     async for _ in store.notifies(timeout=wait, stop_after=1):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Generic, TypeVar
-from uuid import UUID
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -63,6 +62,15 @@ class _Work:
 
     message: Message
     arrival: Arrival
+
+    @property
+    def passes_deadline(self) -> bool:
+        """Whether it is the timer's."""
+        match self.arrival.message:
+            case CommandMessage(command=PassDeadline()):
+                return True
+            case _:
+                return False
 
 
 class ClaimsService:
@@ -177,7 +185,7 @@ class Desk:
         hopeless: list[tuple[Message, str]] = []
         for message in messages:
             try:
-                if (arrival := await self._read(message, together)) is not None:
+                if (arrival := await self._read(message)) is not None:
                     work.append(_Work(message, arrival))
             except Unreadable as unreadable:
                 hopeless.append((message, str(unreadable)))
@@ -185,6 +193,7 @@ class Desk:
                 raise
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
                 hopeless += await self._put_back(message, error)
+        work = await self._without_early_deadlines(work, together)
         if work:
             hopeless += await self._decide_and_answer(work, waiting)
         for message, reason in hopeless:
@@ -194,7 +203,7 @@ class Desk:
         _log.warning("dead_letter", subject=message.subject, reason=reason)
         await bury(self._nats, ClaimsService.name, message, reason)
 
-    async def _read(self, message: Message, together: AbstractSet[int]) -> Arrival | None:
+    async def _read(self, message: Message) -> Arrival | None:
         """The command that a message carries; none when the message was dealt with.
 
         Raises Unreadable when nobody could be answered.
@@ -210,9 +219,6 @@ class Desk:
             return Arrival(BadCommand(readable.envelope, None, size), self._arrived_at(message))
         command = parse_command(readable, message.content_type)
         if isinstance(command, CommandMessage) and isinstance(command.command, PassDeadline):
-            if await self._older_is_undecided(message, together, readable.envelope.claim_id):
-                await message.nak(SHORTEST_DELAY)
-                return None
             return Arrival(command, self._deadline_instant(message, command.command.due_at))
         return Arrival(command, self._arrived_at(message))
 
@@ -226,13 +232,31 @@ class Desk:
         waited = message.deliveries > 1 and arrived_at < due_at <= self._clock.now()
         return due_at if waited else arrived_at
 
-    async def _older_is_undecided(
-        self, message: Message, together: AbstractSet[int], claim_id: UUID
-    ) -> bool:
+    async def _without_early_deadlines(
+        self, work: Sequence[_Work], together: AbstractSet[int]
+    ) -> list[_Work]:
+        """The work but for the timer's commands that an older command must come before (R18)."""
+        deadlines = [each for each in work if each.passes_deadline]
+        if not deadlines or await self._nothing_is_before(min(together)):
+            return list(work)
+        older = await asyncio.gather(
+            *(self._older_is_undecided(each, together) for each in deadlines)
+        )
+        early = [each for each, behind in zip(deadlines, older, strict=True) if behind]
+        for each in early:
+            await each.message.nak(SHORTEST_DELAY)
+        return [each for each in work if each not in early]
+
+    async def _nothing_is_before(self, sequence: int) -> bool:
+        """Whether all that arrived before is settled, as it mostly is: one question for many."""
+        return (await self._nats.js.stream_info(COMMANDS)).state.first_seq >= sequence
+
+    async def _older_is_undecided(self, work: _Work, together: AbstractSet[int]) -> bool:
         """Whether a command that arrived earlier for the same claim is on its way here once more.
 
-        What arrived before the deadline comes before it, also when a worker died with it (R18).
+        What arrived before the deadline comes before it, also when a worker died with it.
         """
+        message, claim_id = work.message, work.arrival.message.envelope.claim_id
         try:
             oldest = await self._nats.js.get_msg(
                 COMMANDS, seq=1, subject=f"cpor.commands.*.{claim_id}", next=True
