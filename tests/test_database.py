@@ -1,6 +1,9 @@
 """How the project connects to PostgreSQL."""
 
+from uuid import UUID
+
 import psycopg
+import pytest
 
 from services.database import with_settings
 
@@ -16,3 +19,20 @@ def test_settings_of_a_session_stand_beside_those_of_its_address(database_url: s
         ]
 
     assert shown == [("1234kB",), ("4500ms",)]
+
+
+@pytest.mark.rule("R30")
+def test_the_planner_samples_nothing_of_contacts(database_url: str) -> None:
+    """What is erased from the table would stay there."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for number in range(100):
+            connection.execute(
+                "INSERT INTO cpor.contacts VALUES (%s, %s, 'Zeynep', 'CIO', 'z@contoso.example')",
+                [UUID(int=number), UUID(int=number)],
+            )
+        connection.execute("ANALYZE cpor.contacts")
+        sampled = connection.execute(
+            "SELECT attname FROM pg_stats WHERE tablename = 'contacts'"
+        ).fetchall()
+
+    assert sorted(sampled) == [("claim_id",), ("contact_id",)]
