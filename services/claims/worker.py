@@ -237,7 +237,10 @@ class Desk:
     ) -> list[_Work]:
         """The work but for the timer's commands that an older command must come before (R18)."""
         deadlines = [each for each in work if each.passes_deadline]
-        if not deadlines or await self._nothing_is_before(min(together)):
+        if deadlines:
+            known = await self._known_up_to(together)
+            deadlines = [each for each in deadlines if each.message.stream_sequence > known]
+        if not deadlines:
             return list(work)
         older = await asyncio.gather(
             *(self._older_is_undecided(each, together) for each in deadlines)
@@ -247,9 +250,15 @@ class Desk:
             await each.message.nak(SHORTEST_DELAY)
         return [each for each in work if each not in early]
 
-    async def _nothing_is_before(self, sequence: int) -> bool:
-        """Whether all that arrived before is settled, as it mostly is: one question for many."""
-        return (await self._nats.js.stream_info(COMMANDS)).state.first_seq >= sequence
+    async def _known_up_to(self, together: AbstractSet[int]) -> int:
+        """The sequence up to which all that is unsettled is here: one question for many.
+
+        Between the commands of a batch may be one that a worker died with.
+        """
+        known = (await self._nats.js.stream_info(COMMANDS)).state.first_seq - 1
+        while known + 1 in together:
+            known += 1
+        return known
 
     async def _older_is_undecided(self, work: _Work, together: AbstractSet[int]) -> bool:
         """Whether a command that arrived earlier for the same claim is on its way here once more.
@@ -257,14 +266,19 @@ class Desk:
         What arrived before the deadline comes before it, also when a worker died with it.
         """
         message, claim_id = work.message, work.arrival.message.envelope.claim_id
-        try:
-            oldest = await self._nats.js.get_msg(
-                COMMANDS, seq=1, subject=f"cpor.commands.*.{claim_id}", next=True
-            )
-        except NotFoundError:
-            return False
-        sequence = oldest.seq or 0
-        return sequence < message.stream_sequence and sequence not in together
+        subject = f"cpor.commands.*.{claim_id}"
+        sequence = 0
+        while sequence < message.stream_sequence:
+            try:
+                found = await self._nats.js.get_msg(
+                    COMMANDS, seq=sequence + 1, subject=subject, next=True
+                )
+            except NotFoundError:
+                return False
+            sequence = found.seq or message.stream_sequence
+            if sequence not in together:
+                return sequence < message.stream_sequence
+        return False
 
     async def _decide_and_answer(
         self, work: Sequence[_Work], waiting: Sequence[Message]

@@ -69,3 +69,38 @@ async def test_a_decline_that_arrived_first_wins_though_it_is_delivered_last(
         ["consent_declined", "rejected"],
     )
     assert (second["command"], second["problem"]["rule"]) == ("pass_deadline", "R18")
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.fault(1)
+async def test_a_decline_between_the_commands_of_a_batch_comes_before_the_deadline(
+    database_url: str, nats_url: str
+) -> None:
+    """What is taken together need not be without gaps: a worker died with one of them."""
+    settings = Settings(database_url=database_url, nats_url=nats_url, clock="simulated")
+    upload(database_url)
+    claims = Claims(database_url, policy=load_policy(settings), catalogue=load_catalogue())
+    claims.handle([arrival(CLAIM, name, data, actor=by) for name, data, by in TO_APPROVAL])
+    claims.close()
+    await prepare(nats_url)
+    async with connected(nats_url, "test", 10.0) as nats:
+        outcomes: asyncio.Queue[Msg] = asyncio.Queue()
+        await nats.listen("cpor.outcomes.>", outcomes.put)
+        dead = await nats.js.pull_subscribe_bind(CLAIMS_CONSUMER, COMMANDS)
+        move_clock(database_url, "2021-05-24T23:59:59Z")
+        await publish(nats, "post_comment", body(CLAIM, "post_comment", {"text": "Hello?"}))
+        await publish(nats, "decline_consent", body(CLAIM, "decline_consent", actor=CUSTOMER))
+        (other, _) = await dead.fetch(2)
+        await other.nak()
+        move_clock(database_url, DUE_AT)
+        deadline = {"clock": "consent", "due_at": DUE_AT}
+        await publish(nats, "pass_deadline", body(CLAIM, "pass_deadline", deadline, actor=TIMER))
+
+        async with running(service(settings), settings, nats), asyncio.timeout(20):
+            _, first, second = [json.loads((await outcomes.get()).data)["data"] for _ in range(3)]
+
+    assert (first["command"], first["events"]) == (
+        "decline_consent",
+        ["consent_declined", "rejected"],
+    )
+    assert (second["command"], second["problem"]["rule"]) == ("pass_deadline", "R18")
