@@ -1,6 +1,7 @@
 """Real servers for all tests: one PostgreSQL for the session, a nats-server for each test."""
 
 import asyncio
+import signal
 from collections.abc import AsyncGenerator
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,11 @@ from services.embedded.postgres import Postgres
 from services.schema import migrate
 from services.settings import PREFIX, Settings
 from tests.free_port import free_port
+
+# A shell lets what it runs in the background ignore a Ctrl-C, and all that this starts inherits it.
+for _name in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_name) is signal.SIG_IGN:
+        signal.signal(_name, signal.SIG_DFL)
 
 # Every run tries the same examples, however long each takes: a new finding is an explicit example.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
