@@ -311,7 +311,7 @@ def test_a_partner_removes_the_product_that_reviewers_named() -> None:
     ("data", "path"),
     [
         ({}, ""),
-        ({"name": None}, ""),
+        ({"name": None}, "name"),
         ({"supersedes": "c1a10000-0000-4000-8000-000000000002"}, "supersedes"),
         ({"org": "7777777"}, "org"),
         ({"claim_id": "c1a10000-0000-4000-8000-000000000002"}, "claim_id"),
