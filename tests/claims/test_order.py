@@ -33,6 +33,17 @@ def move_clock(database_url: str, to: str) -> None:
         )
 
 
+async def approved(database_url: str, nats_url: str) -> Settings:
+    """A claim whose consent is pending, in a system on the simulated clock; its settings."""
+    settings = Settings(database_url=database_url, nats_url=nats_url, clock="simulated")
+    upload(database_url)
+    claims = Claims(database_url, policy=load_policy(settings), catalogue=load_catalogue())
+    claims.handle([arrival(CLAIM, name, data, actor=by) for name, data, by in TO_APPROVAL])
+    claims.close()
+    await prepare(nats_url)
+    return settings
+
+
 async def publish(nats: Connection, command: str, message: bytes) -> None:
     """Put a command on the stream."""
     await nats.js.publish(command_subject(command, CLAIM), message)
@@ -44,12 +55,7 @@ async def test_a_decline_that_arrived_first_wins_though_it_is_delivered_last(
     database_url: str, nats_url: str
 ) -> None:
     """A worker took the decline and died; the deadline is put back until the decline is decided."""
-    settings = Settings(database_url=database_url, nats_url=nats_url, clock="simulated")
-    upload(database_url)
-    claims = Claims(database_url, policy=load_policy(settings), catalogue=load_catalogue())
-    claims.handle([arrival(CLAIM, name, data, actor=by) for name, data, by in TO_APPROVAL])
-    claims.close()
-    await prepare(nats_url)
+    settings = await approved(database_url, nats_url)
     async with connected(nats_url, "test", 10.0) as nats:
         outcomes: asyncio.Queue[Msg] = asyncio.Queue()
         await nats.listen("cpor.outcomes.>", outcomes.put)
@@ -77,12 +83,7 @@ async def test_a_decline_between_the_commands_of_a_batch_comes_before_the_deadli
     database_url: str, nats_url: str
 ) -> None:
     """What is taken together need not be without gaps: a worker died with one of them."""
-    settings = Settings(database_url=database_url, nats_url=nats_url, clock="simulated")
-    upload(database_url)
-    claims = Claims(database_url, policy=load_policy(settings), catalogue=load_catalogue())
-    claims.handle([arrival(CLAIM, name, data, actor=by) for name, data, by in TO_APPROVAL])
-    claims.close()
-    await prepare(nats_url)
+    settings = await approved(database_url, nats_url)
     async with connected(nats_url, "test", 10.0) as nats:
         outcomes: asyncio.Queue[Msg] = asyncio.Queue()
         await nats.listen("cpor.outcomes.>", outcomes.put)
