@@ -1,7 +1,7 @@
 """How every service connects to NATS: it never gives up and notices a dead peer in 15 seconds."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,10 +9,16 @@ import structlog
 from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import ConnectionClosedError
+from nats.errors import (
+    BadSubjectError,
+    ConnectionClosedError,
+    MaxPayloadError,
+    OutboundBufferLimitError,
+)
 from nats.js import JetStreamContext
 
 from services.backoff import jittered
+from services.message import ACK_PREFIX
 
 PING_INTERVAL = 5
 """Seconds between pings."""
@@ -23,6 +29,9 @@ LONGEST_WAIT = 2.0
 CONNECT_TIMEOUT = 10
 """Seconds; two round trips on the slowest network that is to work."""
 FLUSH_TIMEOUT = 5.0
+
+Sink = Callable[[bytes, bytes, bytes, bytes], None]
+"""Takes a message of a stream as it was read: subject, reply subject, headers and data."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +57,7 @@ class Connection(Client):
         self.listeners: set[Callable[[], None]] = set()
         """Called when the connection is lost, is back, or is closed for good."""
         self._complained = False
+        self._sinks: dict[int, Sink] = {}
 
     async def open(self, url: str, name: str, patience: float | None = None) -> None:
         """Connect to `url` (one server or several, by commas); `name` shows in monitoring.
@@ -106,6 +116,52 @@ class Connection(Client):
             subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0
         )
 
+    async def tap(
+        self, subject: str, sink: Sink, callback: Callable[[Msg], Coroutine[Any, Any, None]]
+    ) -> Subscription:
+        """Subscribe, and let messages of streams go to `sink` at once, as soon as they are read.
+
+        What else comes goes to `callback`. It spares a queue, a task and a parsing of headers for
+        each message. Nothing may be on its way to the subject before this returns.
+        """
+        subscription = await self.listen(subject, callback)
+        self._sinks[subscription._id] = sink  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return subscription
+
+    async def untap(self, subscription: Subscription) -> None:
+        """End what `tap` began."""
+        self._sinks.pop(subscription._id, None)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        await subscription.unsubscribe()
+
+    def frame(self, subject: str, data: bytes, headers: bytes = b"") -> bytes:
+        """A message as it goes over the wire, for `send`; `headers` come from `header_block`.
+
+        Raises BadSubjectError or MaxPayloadError.
+        """
+        if not subject.isascii() or not subject.isprintable() or " " in subject or not subject:
+            raise BadSubjectError
+        size = len(headers) + len(data)
+        if size > self.max_payload:
+            raise MaxPayloadError
+        if not headers:
+            return b"PUB %b %d\r\n%b\r\n" % (subject.encode(), size, data)
+        of_headers = len(headers)
+        return b"HPUB %b %d %d\r\n%b%b\r\n" % (subject.encode(), of_headers, size, headers, data)
+
+    async def send(self, frames: Iterable[bytes]) -> None:
+        """Publish messages that were framed, in one go: a quarter of the cost of `publish`.
+
+        What is sent while the connection is lost waits until it is back. Raises
+        OutboundBufferLimitError when too much waits, ConnectionClosedError.
+        """
+        data = b"".join(frames)
+        if self.is_closed:
+            raise ConnectionClosedError
+        if not self.is_connected and self.pending_data_size + len(data) > self._max_pending_size:
+            raise OutboundBufferLimitError
+        await self._send_command(data)
+        await self._flush_pending()
+
     def _tell(self) -> None:
         for listener in tuple(self.listeners):
             listener()
@@ -138,6 +194,15 @@ class Connection(Client):
             self._complained = True
             _log.warning("nats_error", error=str(error) or type(error).__name__)
 
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        sink = self._sinks.get(sid)
+        if sink is not None and reply.startswith(ACK_PREFIX):
+            sink(subject, reply, headers or b"", data)
+        else:
+            await super()._process_msg(sid, subject, reply, data, headers)
+
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
@@ -149,6 +214,12 @@ class Connection(Client):
             _client=self,
             _sid=sid,
         )
+
+
+def header_block(headers: Mapping[str, str]) -> bytes:
+    """Headers as they go over the wire before a message's data."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"NATS/1.0\r\n{lines}\r\n".encode()
 
 
 async def connect(url: str, name: str, patience: float | None = None) -> Connection:

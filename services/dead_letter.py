@@ -10,7 +10,7 @@ from typing import Any
 from nats.errors import Error
 
 from services.connection import Connection
-from services.message import Message
+from services.message import Message, parsed
 from services.streams import DEAD_LETTERS, dead_letter_subject
 
 REASON, SUBJECT, DELIVERIES = "cpor-reason", "cpor-subject", "cpor-deliveries"
@@ -121,7 +121,7 @@ async def _find(connection: Connection, which: dict[str, Any]) -> DeadLetter | N
         reason = answer["error"]["description"]
         raise DeadLetterError(f"The dead letters can't be read: {reason}.")
     message = answer["message"]
-    headers = _headers(base64.b64decode(message.get("hdrs", "")))
+    headers = parsed(base64.b64decode(message.get("hdrs", "")))
     return DeadLetter(
         number=message["seq"],
         service=message["subject"].rpartition(".")[2],
@@ -131,12 +131,6 @@ async def _find(connection: Connection, which: dict[str, Any]) -> DeadLetter | N
         buried_at=datetime.fromisoformat(message["time"]),
         data=base64.b64decode(message.get("data", "")),
     )
-
-
-def _headers(raw: bytes) -> dict[str, str]:
-    lines = raw.decode(errors="replace").split("\r\n")[1:]
-    pairs = (line.partition(":") for line in lines if line)
-    return {name: value.strip() for name, _, value in pairs}
 
 
 def _one_line(text: str) -> str:

@@ -25,7 +25,7 @@ from nats.js.errors import NotFoundError
 from services.backoff import Backoff
 from services.connection import Connection
 from services.health import Report, State
-from services.message import ACK_PREFIX, Message
+from services.message import Message
 from services.streams import StreamsDiffer
 
 BATCH = 500
@@ -188,17 +188,14 @@ class PullInbox:
         await self._pull()
         return taken
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_message(self, subject: bytes, reply: bytes, headers: bytes, data: bytes) -> None:
         try:
-            self._silent = False
-            if not message.reply.startswith(ACK_PREFIX):
-                await self._on_status(message.headers or {})
-            else:
-                self._keep(Message(self._channel, message))
-        except Exception as error:  # noqa: BLE001 - `take` raises it; the client would swallow it
+            self._keep(Message(self._channel, subject, reply, headers, data))
+        except Exception as error:  # noqa: BLE001 - `take` raises it; the client would end with it
             self._fail(error)
 
     def _keep(self, message: Message) -> None:
+        self._silent = False
         self._asked -= 1
         self._fruitless = 0
         if isinstance(self.binding, From):
@@ -210,6 +207,13 @@ class PullInbox:
         self._buffer.append(message)
         self._buffered_bytes += len(message.data)
         self._wake()
+
+    async def _on_other(self, message: Msg) -> None:
+        try:
+            self._silent = False
+            await self._on_status(message.headers or {})
+        except Exception as error:  # noqa: BLE001 - `take` raises it; the client would swallow it
+            self._fail(error)
 
     async def _on_status(self, headers: dict[str, str]) -> None:
         """What the server says about a pull request other than by a message."""
@@ -285,7 +289,9 @@ class PullInbox:
             await self._make_consumer(self.binding)
         self._asked = self._fruitless = self._delivered = 0
         self._reply_to = self._connection.new_inbox()
-        self._subscription = await self._connection.listen(self._reply_to, self._on_message)
+        self._subscription = await self._connection.tap(
+            self._reply_to, self._on_message, self._on_other
+        )
         self._channel.open_on(generation)
         await self._pull()
 
@@ -317,7 +323,7 @@ class PullInbox:
     async def _unbind(self) -> None:
         subscription, self._subscription = self._subscription, None
         if subscription:
-            await subscription.unsubscribe()
+            await self._connection.untap(subscription)
         if isinstance(self.binding, From) and self._consumer:
             consumer, self._consumer = self._consumer, ""
             with suppress(NotFoundError):  # gone, as it shall be
@@ -416,6 +422,9 @@ class _Channel:
     def shut(self) -> None:
         self._generation = -1
 
-    async def answer(self, reply: str, body: bytes) -> None:
-        if self.open:
-            await self._connection.publish(reply, body)
+    def frame(self, reply: str, body: bytes) -> bytes:
+        return self._connection.frame(reply, body) if self.open else b""
+
+    async def send(self, frame: bytes) -> None:
+        if frame:
+            await self._connection.send([frame])

@@ -3,9 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from nats.aio.msg import Msg
-
-ACK_PREFIX = "$JS.ACK."
+ACK_PREFIX = b"$JS.ACK."
 """How the reply subject of every message of a stream begins."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -16,8 +14,12 @@ _SHORT = 9
 class Channel(Protocol):
     """The way back to the server for the answers to some messages."""
 
-    async def answer(self, reply: str, body: bytes) -> None:
-        """Send it, unless the server may mean another message by `reply` now."""
+    def frame(self, reply: str, body: bytes) -> bytes:
+        """An answer as it goes over the wire; nothing where `reply` may mean another message."""
+        ...
+
+    async def send(self, frame: bytes) -> None:
+        """Send it."""
         ...
 
 
@@ -37,16 +39,18 @@ class Message:
         "subject",
     )
 
-    def __init__(self, channel: Channel, message: Msg) -> None:
-        reply = message.reply
-        words = reply.split(".")
-        first = 2 if len(words) == _SHORT else 4
+    def __init__(
+        self, channel: Channel, subject: bytes, reply: bytes, headers: bytes, data: bytes
+    ) -> None:
         self._channel = channel
-        self._reply = reply
-        self.subject = message.subject
+        self._reply = reply.decode()
+        words = self._reply.split(".")
+        first = 2 if len(words) == _SHORT else 4
+        self.subject = subject.decode(errors="surrogateescape")
         """As sent; bytes that are not UTF-8 are surrogate escapes."""
-        self.data = message.data
-        self.headers = message.headers
+        self.data = data
+        self.headers = headers
+        """As they came over the wire; nothing without."""
         self.stream = words[first]
         self.deliveries = int(words[first + 2])
         """How often it was delivered, this time included."""
@@ -58,8 +62,12 @@ class Message:
     @property
     def content_type(self) -> str | None:
         """The header that says what the message is; None without one."""
-        headers = {name.lower(): value for name, value in (self.headers or {}).items()}
+        headers = {name.lower(): value for name, value in parsed(self.headers).items()}
         return headers.get("content-type")
+
+    def acked(self) -> bytes:
+        """The answer that `ack` sends, as it goes over the wire."""
+        return self._channel.frame(self._reply, b"+ACK")
 
     async def ack(self) -> None:
         """It is done: not delivered again.
@@ -68,17 +76,26 @@ class Message:
         may mean another message by it: then this one comes again. Raises `nats.errors.Error` when
         the client can't send.
         """
-        await self._channel.answer(self._reply, b"+ACK")
+        await self._answer(b"+ACK")
 
     async def nak(self, delay: float = 0.0) -> None:
         """Deliver it again, `delay` seconds from now."""
-        body = b'-NAK {"delay":%d}' % int(delay * 1e9) if delay > 0 else b"-NAK"
-        await self._channel.answer(self._reply, body)
+        await self._answer(b'-NAK {"delay":%d}' % int(delay * 1e9) if delay > 0 else b"-NAK")
 
     async def term(self) -> None:
         """Never deliver it again: it was given up."""
-        await self._channel.answer(self._reply, b"+TERM")
+        await self._answer(b"+TERM")
 
     async def in_progress(self) -> None:
         """It is being worked on: the server's time for an answer starts anew."""
-        await self._channel.answer(self._reply, b"+WPI")
+        await self._answer(b"+WPI")
+
+    async def _answer(self, body: bytes) -> None:
+        await self._channel.send(self._channel.frame(self._reply, body))
+
+
+def parsed(headers: bytes) -> dict[str, str]:
+    """Headers by name, from what goes over the wire."""
+    lines = headers.decode(errors="replace").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if line)
+    return {name: value.strip() for name, _, value in pairs}

@@ -7,10 +7,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from nats.errors import ConnectionClosedError
+from nats.errors import (
+    BadSubjectError,
+    ConnectionClosedError,
+    MaxPayloadError,
+    OutboundBufferLimitError,
+)
 from structlog.testing import capture_logs
 
-from services.connection import Connection, UnreachableError, connect, connected
+from services.connection import (
+    Connection,
+    UnreachableError,
+    connect,
+    connected,
+    header_block,
+)
 from services.embedded.nats import NatsServer
 from tests.free_port import free_port
 
@@ -86,6 +97,58 @@ async def test_nobody_waits_for_a_connection_that_is_closed_for_good(nats_url: s
     assert connection.closed.is_set()
     with pytest.raises(ConnectionClosedError):
         await connection.until_up()
+
+
+async def test_framed_messages_go_out_in_one_go_and_in_order(nats_url: str) -> None:
+    """With headers and without, as nats-py itself reads them."""
+    headers = header_block({"Content-Type": "text/plain", "a": "b"})
+    async with connected(nats_url, "test") as connection:
+        subscription = await connection.subscribe("some.*")  # pyright: ignore[reportUnknownMemberType]
+        await connection.send(
+            [
+                connection.frame("some.one", b"\r\n1", headers),
+                connection.frame("some.two", b""),
+                connection.frame("some.three", b"3"),
+            ]
+        )
+        came = [await subscription.next_msg() for _ in range(3)]
+
+    assert [(message.subject, message.data) for message in came] == [
+        ("some.one", b"\r\n1"),
+        ("some.two", b""),
+        ("some.three", b"3"),
+    ]
+    assert came[0].headers == {"Content-Type": "text/plain", "a": "b"}
+    assert came[1].headers is None
+
+
+async def test_what_would_be_read_as_something_else_is_not_framed(nats_url: str) -> None:
+    """No subject lets a second command in; nothing is sent that the server hangs up over."""
+    async with connected(nats_url, "test") as connection:
+        for subject in ("", "a b", "a\r\nPUB b 0\r\n", "a\tb", "\udcff"):
+            with pytest.raises(BadSubjectError):
+                connection.frame(subject, b"")
+        with pytest.raises(MaxPayloadError):
+            connection.frame("a", b"x" * (connection.max_payload - 10), header_block({"b": "c"}))
+
+
+async def test_what_is_sent_while_the_connection_is_lost_waits(nats_server: NatsServer) -> None:
+    """As much as the client may keep; a closed one takes nothing."""
+    async with connected(nats_server.url, "test") as connection:
+        subscription = await connection.subscribe("some")  # pyright: ignore[reportUnknownMemberType]
+        lost = asyncio.Event()
+        connection.listeners.add(lost.set)
+        await nats_server.stop()
+        await lost.wait()
+        await connection.send([connection.frame("some", b"1")])
+        with pytest.raises(OutboundBufferLimitError):
+            await connection.send([connection.frame("some", b"x" * 1_000_000)] * 3)
+        await nats_server.start()
+
+        async with asyncio.timeout(10):
+            assert (await subscription.next_msg(timeout=10)).data == b"1"
+    with pytest.raises(ConnectionClosedError):
+        await connection.send([b""])
 
 
 async def test_a_connection_waits_for_its_server(nats_server: NatsServer) -> None:

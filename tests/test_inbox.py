@@ -121,7 +121,7 @@ async def test_a_message_says_when_and_as_what_it_arrived(nats: Connection) -> N
 
     assert message.subject == COMMAND
     assert message.data == b"x"
-    assert message.headers == {"Content-Type": "text/plain"}
+    assert message.content_type == "text/plain"
     assert message.stream == COMMANDS
     assert message.stream_sequence == 1
     assert message.deliveries == 1
@@ -131,8 +131,8 @@ async def test_a_message_says_when_and_as_what_it_arrived(nats: Connection) -> N
 
 def test_a_message_from_behind_a_domain_is_read_alike() -> None:
     """Leaf nodes and accounts put two more words into the reply subject."""
-    long = "$JS.ACK.hub.ACCHASH.CPOR_EVENTS.projector.3.17.4.1795360898345338908.0.rnd"
-    message = Message(_NoChannel(), Msg(Connection(), EVENT, long, b""))
+    long = b"$JS.ACK.hub.ACCHASH.CPOR_EVENTS.projector.3.17.4.1795360898345338908.0.rnd"
+    message = Message(_NoChannel(), EVENT.encode(), long, b"", b"")
 
     assert (message.stream, message.deliveries) == ("CPOR_EVENTS", 3)
     assert (message.stream_sequence, message.consumer_sequence) == (17, 4)
@@ -142,8 +142,11 @@ def test_a_message_from_behind_a_domain_is_read_alike() -> None:
 class _NoChannel:
     """Takes no answers."""
 
-    async def answer(self, reply: str, body: bytes) -> None:
+    def frame(self, reply: str, body: bytes) -> bytes:
         raise AssertionError(reply, body)
+
+    async def send(self, frame: bytes) -> None:
+        raise AssertionError(frame)
 
 
 async def test_acked_is_done_and_nacked_comes_again_later(nats: Connection) -> None:

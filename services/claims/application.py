@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -61,9 +61,9 @@ class Fault:
 class Early:
     """A timer's command that came before its instant: to be put back (R18)."""
 
-    refusal: NotYetDue
     outcome: Outcome
-    instant: datetime
+    wait: timedelta
+    """Until its instant."""
 
 
 Answer = Outcome | Early | Fault
@@ -174,7 +174,7 @@ class Claims(EventStoreApplication):
         try:
             return self._decide(message, claim, batch, now)
         except NotYetDue as refusal:
-            return Early(refusal, _refused(message, refusal, claim, now), now)
+            return Early(_refused(message, refusal, claim, now), refusal.due_at - now)
         except Refusal as refusal:
             return _refused(message, refusal, claim, now)
         except Exception as error:

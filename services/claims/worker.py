@@ -27,7 +27,7 @@ from services.cloudevent import (
     parse_envelope,
     too_large,
 )
-from services.connection import Connection
+from services.connection import Connection, header_block
 from services.dead_letter import bury
 from services.inbox import Durable, PullInbox
 from services.json_document import Unreadable
@@ -51,6 +51,7 @@ EARLY = timedelta(seconds=10)
 MEMORY = 10_000
 """How many of the latest messages something is remembered of."""
 SHORTEST_DELAY = 0.5
+_OUTCOME = header_block({"Content-Type": CONTENT_TYPE})
 _LONGEST_DELAY = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -210,8 +211,7 @@ class Desk:
         """
         known = self._refused.get(message) if message.deliveries > 1 else None
         if known is not None:
-            await self._tell(known)
-            await message.ack()
+            await self._nats.send(self._farewell(message, known))
             return None
         readable = parse_envelope(message.subject, message.data)
         if len(message.data) > MAX_COMMAND_BYTES:
@@ -291,13 +291,25 @@ class Desk:
                 await each.message.nak(_delay(each.message.deliveries))
             raise
         hopeless: list[tuple[Message, str]] = []
+        frames: list[bytes] = []
+        undone: list[tuple[Message, Early | Exception]] = []
         for each, answer in zip(work, answers, strict=True):
             try:
-                hopeless += await self._answer(each.message, answer)
-            except NatsError:
-                raise
+                match answer:
+                    case Fault(error=error):
+                        undone.append((each.message, error))
+                    case Early() if answer.wait <= EARLY:
+                        undone.append((each.message, answer))
+                    case Early(outcome=outcome) | (Outcome() as outcome):
+                        frames += self._farewell(each.message, outcome)
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
-                hopeless += await self._put_back(each.message, error)
+                undone.append((each.message, error))
+        await self._nats.send(frames)
+        for message, why in undone:
+            if isinstance(why, Early):
+                await message.nak(max(why.wait.total_seconds(), SHORTEST_DELAY))
+            else:
+                hopeless += await self._put_back(message, why)
         return hopeless
 
     async def _decide(self, work: Sequence[_Work], waiting: Sequence[Message]) -> list[Answer]:
@@ -312,24 +324,6 @@ class Desk:
             await asyncio.wait([deciding])  # the thread can't be cancelled, and uses the store
         return await deciding
 
-    async def _answer(self, message: Message, answer: Answer) -> list[tuple[Message, str]]:
-        """Answer a command, or put it back; what is to be given up instead."""
-        match answer:
-            case Early(refusal=refusal, instant=instant) if refusal.due_at - instant <= EARLY:
-                wait = (refusal.due_at - instant).total_seconds()
-                await message.nak(max(wait, SHORTEST_DELAY))
-            case Early(outcome=outcome):
-                await self._tell(outcome)
-                await message.ack()
-            case Outcome():
-                if answer.refusal is not None:
-                    self._refused.put(message, answer)
-                await self._tell(answer)
-                await message.ack()
-            case Fault(error=error):
-                return await self._put_back(message, error)
-        return []
-
     async def _put_back(self, message: Message, error: Exception) -> list[tuple[Message, str]]:
         """Let a command that failed by a defect of ours be tried again; not for ever."""
         _log.error("command_failed", subject=message.subject, exc_info=error)
@@ -340,14 +334,16 @@ class Desk:
         await message.nak(_delay(times))
         return []
 
-    async def _tell(self, outcome: Outcome) -> None:
-        """Publish an outcome, unwaited: it is derived again whenever the command comes again."""
+    def _farewell(self, message: Message, outcome: Outcome) -> tuple[bytes, bytes]:
+        """What answers a command and ends its message, to be sent in this order, and at once.
+
+        Nobody waits for the server: an outcome is derived again whenever its command comes again.
+        """
+        if outcome.refusal is not None:
+            self._refused.put(message, outcome)
         envelope = outcome.envelope
-        await self._nats.publish(
-            outcome_subject(envelope.claim_id, envelope.command_id),
-            outcome.message(),
-            headers={"Content-Type": CONTENT_TYPE},
-        )
+        subject = outcome_subject(envelope.claim_id, envelope.command_id)
+        return self._nats.frame(subject, outcome.message(), _OUTCOME), message.acked()
 
 
 _Value = TypeVar("_Value")

@@ -311,7 +311,7 @@ def test_event_times_never_run_backwards_within_a_claim(claims: Claims) -> None:
 
 @pytest.mark.rule("R18")
 def test_a_timer_s_command_that_is_early_can_be_put_back(claims: Claims) -> None:
-    """The answer says until when; nothing is remembered of it, and at the instant it has effect."""
+    """The answer says for how long; nothing is remembered, and at the instant it has effect."""
     to_approval(claims)
     due = {"clock": "consent", "due_at": "2021-05-25T00:00:00Z"}
     due_at = NOON.replace(day=25, hour=0)
@@ -321,7 +321,7 @@ def test_a_timer_s_command_that_is_early_can_be_put_back(claims: Claims) -> None
     on_time = claims.handle([arrival(CLAIM, "pass_deadline", due, actor=TIMER, at=due_at)])[0]
 
     assert isinstance(put_back, Early)
-    assert put_back.refusal.due_at == due_at
+    assert put_back.wait == timedelta(seconds=2)
     assert outcome(on_time)["events"] == ["consent_elapsed", "sent_for_assessment"]
 
 
