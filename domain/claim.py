@@ -785,7 +785,7 @@ class Claim(BaseAggregate[UUID]):
         self.commands[fact.cause.command_id] = Remembered(
             fact.cause.digest, known.first if known else version, version, fact.timestamp
         )
-        if not isinstance(fact, WITHOUT_WEIGHT):
+        if type(fact) not in WITHOUT_WEIGHT:
             self.changes.append((version, fact.event_name()))
 
 
@@ -822,16 +822,18 @@ EVENTS: Mapping[str, type[ClaimEvent]] = MappingProxyType(
 )
 """Every event by its name on the wire."""
 
-WITHOUT_WEIGHT = (
-    Claim.Commented,
-    Claim.ReviewerAssigned,
-    Claim.RejectionRequested,
-    Claim.ConsentElapsed,
-    Claim.SentForAssessment,
-    Claim.AssessmentRecorded,
-    Claim.ReviewStartOverdue,
-    Claim.ReviewOverdue,
-    Claim.DisputeResultOverdue,
+WITHOUT_WEIGHT = frozenset(
+    {
+        Claim.Commented,
+        Claim.ReviewerAssigned,
+        Claim.RejectionRequested,
+        Claim.ConsentElapsed,
+        Claim.SentForAssessment,
+        Claim.AssessmentRecorded,
+        Claim.ReviewStartOverdue,
+        Claim.ReviewOverdue,
+        Claim.DisputeResultOverdue,
+    }
 )
 """Events that make no seen version stale (R14)."""
 

@@ -6,7 +6,7 @@ a command is possible is the claim's to decide.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -179,6 +179,11 @@ class Command(Data):
 
     NAME: ClassVar[str]
 
+    @property
+    def named_documents(self) -> Sequence[tuple[str, DocumentData]]:
+        """The documents that the command names, each with its JSON pointer."""
+        return ()
+
 
 class CreateClaim(Command):
     """Begin a claim (R1); it may name a rejected claim that it supersedes (R13)."""
@@ -232,6 +237,11 @@ class AttachPoe(Command):
     NAME = "attach_poe"
     document: DocumentData
     note: OptionalText = ""
+
+    @property
+    def named_documents(self) -> Sequence[tuple[str, DocumentData]]:
+        """The one that is added."""
+        return (("/document", self.document),)
 
 
 class SubmitClaim(Command):
@@ -318,6 +328,11 @@ class OpenDispute(Command):
     NAME = "open_dispute"
     justification: OptionalText = ""
     documents: Annotated[tuple[DocumentData, ...], Field(max_length=20)] = ()
+
+    @property
+    def named_documents(self) -> Sequence[tuple[str, DocumentData]]:
+        """The new proof."""
+        return [(f"/documents/{index}", each) for index, each in enumerate(self.documents)]
 
 
 class UpholdDispute(Command):

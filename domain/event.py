@@ -1,6 +1,7 @@
 """What every event of a claim consists of."""
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
@@ -92,6 +93,7 @@ class DomainEvent(BaseModel, CanMutateAggregate[UUID]):
         aggregate.evolve(self)
 
     @classmethod
+    @cache
     def event_name(cls) -> str:
         """The event's name on the wire: the topic without its aggregate."""
         return cls.TOPIC.partition(".")[2]

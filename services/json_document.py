@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import jiter
 from pydantic_core import ErrorDetails
@@ -26,8 +26,7 @@ class Unreadable(Exception):  # noqa: N818 - a finding about a message, not a fa
     """A message has no readable envelope: nobody can be answered, so it becomes a dead letter."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonDocument:
+class JsonDocument(NamedTuple):
     """A parsed document, and what in it JSON (RFC 8259, I-JSON) does not allow."""
 
     value: Any

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -17,7 +18,7 @@ from eventsourcing.persistence import (
 from domain.access import require_member, require_sender
 from domain.catalogue import Catalogue
 from domain.claim import Claim, Remembered
-from domain.command import AttachPoe, CreateClaim, DocumentData, OpenDispute
+from domain.command import CreateClaim
 from domain.event import Cause, DomainEvent
 from domain.policy import Policy
 from domain.refusal import (
@@ -42,23 +43,20 @@ _CONFLICTS = 5
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A command, and the instant that counts for it (R18)."""
 
     message: CommandMessage | BadCommand
     instant: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """The command could not be decided: not the answer no, but a defect of ours."""
 
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
-class Early:
+class Early(NamedTuple):
     """A timer's command that came before its instant: to be put back (R18)."""
 
     outcome: Outcome
@@ -75,6 +73,8 @@ class _Decision:
 
     envelope: Envelope
     events: Sequence[DomainEvent]
+    end: int
+    """How many events the batch has with these."""
 
 
 @dataclass(slots=True)
@@ -143,19 +143,13 @@ class Claims(EventStoreApplication):
             drafts = [self._draft(arrival, batch) for arrival in arrivals]
             if any(isinstance(draft, (Outcome, Early)) for draft in drafts):
                 self._require_current(batch, from_memory)
-            recordings = (
-                self.events.put(batch.events, contacts=batch.contacts) if batch.events else []
-            )
+            positions = self.append(batch.events, batch.contacts) if batch.events else ()
         except BaseException:
             # What is in memory may be ahead of what is stored.
             for claim_id in batch.claims:
                 self._cached.pop(claim_id, None)
             raise
         self._keep(batch.claims)
-        positions = {
-            (event.originator_id, event.originator_version): recording.notification.id
-            for event, recording in zip(batch.events, recordings, strict=True)
-        }
         repeated = self._recorded_before(drafts)
         return [
             self._accepted(draft, positions)
@@ -235,7 +229,7 @@ class Claims(EventStoreApplication):
         events = [event for event in decided.collect_events() if isinstance(event, DomainEvent)]
         batch.events += events
         batch.contacts += contacts
-        return _Decision(envelope, events)
+        return _Decision(envelope, events, len(batch.events))
 
     def _bring_in(self, arrivals: Sequence[Arrival]) -> dict[UUID, Claim]:
         """The claims that the commands are about or name: from memory, else by one query."""
@@ -264,7 +258,10 @@ class Claims(EventStoreApplication):
 
     def _uploads_for(self, arrivals: Sequence[Arrival]) -> set[tuple[str, str, str, str, int]]:
         digests = {
-            document.digest for arrival in arrivals for _, document in _documents(arrival.message)
+            document.digest
+            for arrival in arrivals
+            if isinstance(arrival.message, CommandMessage)
+            for _, document in arrival.message.command.named_documents
         }
         return self.recorder.select_uploads(digests) if digests else set()
 
@@ -285,14 +282,14 @@ class Claims(EventStoreApplication):
         }
         return self.recorder.select_recorded(spans) if spans else {}
 
-    def _accepted(self, decision: _Decision, positions: Mapping[tuple[UUID, int], int]) -> Outcome:
+    def _accepted(self, decision: _Decision, positions: Sequence[int]) -> Outcome:
         last = decision.events[-1]
         return Outcome(
             envelope=decision.envelope,
             decided_at=last.timestamp,
             version=last.originator_version,
             events=tuple(event.event_name() for event in decision.events),
-            position=positions[last.originator_id, last.originator_version],
+            position=positions[decision.end - 1],
         )
 
     def _repeated(
@@ -320,17 +317,6 @@ class _DecisionFailed(Exception):  # noqa: N818 - carries a defect to where the 
         self.error = error
 
 
-def _documents(message: CommandMessage | BadCommand) -> list[tuple[str, DocumentData]]:
-    """The documents that a command names, each with its JSON pointer."""
-    match message:
-        case CommandMessage(command=AttachPoe(document=document)):
-            return [("/document", document)]
-        case CommandMessage(command=OpenDispute(documents=documents)):
-            return [(f"/documents/{index}", each) for index, each in enumerate(documents)]
-        case _:
-            return []
-
-
 def _refused(
     message: CommandMessage | BadCommand, refusal: Refusal, claim: Claim | None, now: datetime
 ) -> Outcome:
@@ -349,7 +335,7 @@ def _require_uploaded(
     message: CommandMessage, uploads: set[tuple[str, str, str, str, int]]
 ) -> None:
     """Only the organisation that uploaded a document may attach it."""
-    for pointer, document in _documents(message):
+    for pointer, document in message.command.named_documents:
         upload = (
             message.actor.org or "",
             document.digest,

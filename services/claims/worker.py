@@ -4,10 +4,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 from eventsourcing.persistence import PersistenceError
@@ -57,8 +56,7 @@ _LONGEST_DELAY = 30.0
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     """A message, and the command that it carries."""
 
     message: Message

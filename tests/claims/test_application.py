@@ -12,7 +12,7 @@ from eventsourcing.persistence import OperationalError
 
 from domain.refusal import StaleVersion
 from services.claims.application import Answer, Claims, Early, Fault
-from services.cloudevent import Outcome
+from services.cloudevent import CommandMessage, Outcome
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
 from tests.claims.orders import (
@@ -344,8 +344,9 @@ def test_a_command_that_breaks_its_decision_leaves_the_others_of_its_batch_alone
     claims: Claims,
 ) -> None:
     """A defect of ours is told as one; the same claim's other commands have their effect."""
-    broken = arrival(CLAIM, "edit_claim", {"name": "Other"})
-    object.__setattr__(broken.message, "command", None)
+    broken = arrival(CLAIM, "edit_claim", {"partner_contact": CREATE["partner_contact"]})
+    assert isinstance(broken.message, CommandMessage)
+    object.__setattr__(broken.message.command, "partner_contact", "no contact")
 
     answers = claims.handle(
         [
