@@ -90,6 +90,8 @@ class _Batch:
     """What a batch of commands has come to so far, before its commit."""
 
     claims: dict[UUID, Claim]
+    loaded: AbstractSet[UUID]
+    """Those that were looked for in the store just now, and not taken from memory."""
     uploads: set[tuple[str, str, str, str, int]]
     events: list[DomainEvent] = field(default_factory=list[DomainEvent])
     contacts: list[Contact] = field(default_factory=list[Contact])
@@ -134,15 +136,13 @@ class Claims(EventStoreApplication):
 
     def _handle_together(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         try:
-            claims = self._bring_in(arrivals)
+            batch = self._begin(arrivals)
         except ValueError as error:  # UnknownEvent, ValidationError: history that can't be read
             raise _DecisionFailed(error) from error
-        batch = _Batch(claims, self._uploads_for(arrivals))
-        from_memory = claims.keys() & self._cached.keys()
         try:
             drafts = [self._draft(arrival, batch) for arrival in arrivals]
             if any(isinstance(draft, (Outcome, Early)) for draft in drafts):
-                self._require_current(batch, from_memory)
+                self._require_current(batch)
             positions = self.append(batch.events, batch.contacts) if batch.events else ()
         except BaseException:
             # What is in memory may be ahead of what is stored.
@@ -225,31 +225,41 @@ class Claims(EventStoreApplication):
             ),
             now=now,
         )
-        batch.claims[decided.id] = decided
+        if claim is None:
+            batch.claims[decided.id] = decided
         events = [event for event in decided.collect_events() if isinstance(event, DomainEvent)]
         batch.events += events
         batch.contacts += contacts
         return _Decision(envelope, events, len(batch.events))
 
-    def _bring_in(self, arrivals: Sequence[Arrival]) -> dict[UUID, Claim]:
-        """The claims that the commands are about or name: from memory, else by one query."""
-        wanted = {arrival.message.envelope.claim_id for arrival in arrivals}
+    def _begin(self, arrivals: Sequence[Arrival]) -> _Batch:
+        """With the claims that the commands are about or name: from memory, else by one query."""
+        wanted = [arrival.message.envelope.claim_id for arrival in arrivals]
         for arrival in arrivals:
             match arrival.message:
                 case CommandMessage(command=CreateClaim(supersedes=UUID() as superseded)):
-                    wanted.add(superseded)
+                    wanted.append(superseded)
                 case _:
                     pass
-        found = {claim_id: self._cached[claim_id] for claim_id in wanted & self._cached.keys()}
-        missing = wanted - found.keys()
-        return found | self.load(missing) if missing else found
+        claims: dict[UUID, Claim] = {}
+        unknown: set[UUID] = set()
+        for claim_id in wanted:
+            claim = self._cached.get(claim_id)
+            if claim is None:
+                unknown.add(claim_id)
+            else:
+                claims[claim_id] = claim
+        if unknown:
+            claims |= self.load(unknown)
+        return _Batch(claims, unknown, self._uploads_for(arrivals))
 
-    def _require_current(self, batch: _Batch, from_memory: AbstractSet[UUID]) -> None:
+    def _require_current(self, batch: _Batch) -> None:
         """Let nobody be refused for what another writer has changed meanwhile.
 
         What the batch writes to is checked by writing. Raises RecordConflictError.
         """
-        doubtful = from_memory - {event.originator_id for event in batch.events}
+        written = {event.originator_id for event in batch.events}
+        doubtful = batch.claims.keys() - batch.loaded - written
         if not doubtful:
             return
         stored = self.recorder.select_versions(doubtful)
