@@ -28,7 +28,7 @@ _LONGEST_ANSWER = 1024 * 1024
 _LAX = "a power cut can lose acknowledged commands"
 
 
-class Durable(Enum):
+class OnDisk(Enum):
     """Whether a power cut loses nothing that was acknowledged."""
 
     YES = auto()
@@ -39,7 +39,7 @@ class Durable(Enum):
 class Durability(NamedTuple):
     """What was found, and a sentence about it."""
 
-    durable: Durable
+    on_disk: OnDisk
     words: str
 
 
@@ -53,17 +53,17 @@ async def durability(settings: Settings, js: JetStreamContext) -> Durability:
     except NotFoundError:
         replicas = 1
     if replicas >= SAFE_REPLICAS:
-        return Durability(Durable.YES, f"{replicas} replicas keep each message")
+        return Durability(OnDisk.YES, f"{replicas} replicas keep each message")
     syncs = await _asked(settings.nats_url)
     if syncs is None:
-        return Durability(Durable.UNKNOWN, "the server doesn't tell")
+        return Durability(OnDisk.UNKNOWN, "the server doesn't tell")
     return _judged(syncs)
 
 
 def _judged(syncs: bool) -> Durability:  # noqa: FBT001 - the one thing that there is to judge
     if syncs:
-        return Durability(Durable.YES, "always: on disk before it is acknowledged")
-    return Durability(Durable.NO, f"not always: {_LAX}")
+        return Durability(OnDisk.YES, "always: on disk before it is acknowledged")
+    return Durability(OnDisk.NO, f"not always: {_LAX}")
 
 
 def _embedded(settings: Settings) -> bool | None:

@@ -114,7 +114,7 @@ class Desk:
         nats: Connection,
         claims: Claims,
         clock: Clock,
-        process: str = "this process",
+        process: str,
         stopping: asyncio.Event | None = None,
     ) -> None:
         self._nats = nats

@@ -14,7 +14,7 @@ from psycopg.errors import InvalidSchemaName, UndefinedTable
 from services.cli.finding import Finding, Level, judged
 from services.clock import SimulatedClock, open_clock, real_now
 from services.connection import Connection
-from services.durability import Durable, durability
+from services.durability import OnDisk, durability
 from services.schema import revisions
 from services.settings import Settings
 from services.streams import COMMANDS, verify
@@ -148,16 +148,16 @@ async def _sync(nats: Connection, settings: Settings) -> Finding:
     """Whether what JetStream acknowledges is on disk. No client can ask a server for it."""
     what = "sync_interval"
     told = await durability(settings, nats.js)
-    match told.durable:
-        case Durable.YES:
+    match told.on_disk:
+        case OnDisk.YES:
             return Finding(_NATS, what, Level.OK, told.words)
-        case Durable.NO if settings.nats_sync == "interval":
+        case OnDisk.NO if settings.nats_sync == "interval":
             advice = "unset CPOR_NATS_SYNC, or set it to always"
             return Finding(_NATS, what, Level.WARN, told.words, advice)
-        case Durable.NO:
+        case OnDisk.NO:
             advice = "set sync_interval: always in its jetstream {}, or run three replicas"
             return Finding(_NATS, what, Level.FAIL, told.words, advice)
-        case Durable.UNKNOWN:
+        case OnDisk.UNKNOWN:
             advice = "look into the server's configuration: with one replica it must be always"
             return Finding(_NATS, what, Level.WARN, f"unknown: {told.words}", advice)
 

@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
 from projections.registry import PROJECTIONS
-from services.durability import Durable, durability
+from services.durability import OnDisk, durability
 from services.health import State, ask_health
 from services.roster import SERVICES
 from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, EVENTS, OUTCOMES, verify
@@ -82,7 +82,7 @@ async def _nats(backend: Backend) -> Component:
             found = await durability(settings, link.js)
     except (NatsError, TimeoutError):
         return Component(state=State.RUNNING)
-    if found.durable is Durable.NO:
+    if found.on_disk is OnDisk.NO:
         detail = f"sync_interval is {found.words}; CPOR_NATS_SYNC asks for always"
         return Component(state=State.FAILING, detail=detail)
     return Component(state=State.RUNNING)

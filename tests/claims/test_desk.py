@@ -63,7 +63,7 @@ async def office(database_url: str, nats_url: str) -> AsyncGenerator[Office]:
     ):
         outcomes: asyncio.Queue[Msg] = asyncio.Queue()
         await nats.listen("cpor.outcomes.>", outcomes.put)
-        yield Office(nats, Desk(nats, claims, SystemClock()), inbox, outcomes)
+        yield Office(nats, Desk(nats, claims, SystemClock(), "this process"), inbox, outcomes)
     await asyncio.to_thread(claims.close)
 
 
