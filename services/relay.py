@@ -1,14 +1,15 @@
 """The relay: copies the store's log to CPOR_EVENTS, in order, each event exactly once.
 
 Where it stands is known from the stream itself: its last message says which position it carries.
-Batches are atomic and name the stream's last sequence, so that neither a second relay nor a restart
-can repeat, lose or interleave anything.
+What it publishes names the sequence that it comes after, so that neither a second relay nor a
+restart can repeat, lose or interleave anything.
 """
 
 import asyncio
 import json
 from collections.abc import Sequence
 from secrets import token_hex
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -30,7 +31,13 @@ from services.store import CHANNEL, event_name
 from services.streams import EVENTS, EVERY_EVENT, StreamsDiffer, event_subject, restore
 
 BATCH = 200
-"""Events that are published as one; a server takes at most 1,000."""
+"""Events that are published before their acknowledgement; a server takes at most 1,000 as one."""
+ONE_BY_ONE = MappingProxyType({"always": 10, "interval": BATCH})
+"""Events that are published each by itself, at most, by how the server syncs.
+
+For an atomic batch the server makes a folder with files of its own, and removes it again: that
+costs as much as syncing a dozen messages, or as storing hundreds that are synced later.
+"""
 READ = 1000
 """Events that are read from the store by one query."""
 PATIENCE = 10.0
@@ -69,6 +76,7 @@ class Relay:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._one_by_one = ONE_BY_ONE[settings.nats_sync]
         self._pauses = Backoff(0.1, 5.0)
 
     async def run(self, context: Context) -> None:
@@ -98,8 +106,9 @@ class Relay:
         """Publish the entries; what becomes unknown on the way is looked up."""
         for start in range(0, len(entries), BATCH):
             batch = entries[start : start + BATCH]
+            atomic = len(batch) > self._one_by_one
             try:
-                sequence = await publish_batch(nats, batch, place.sequence)
+                sequence = await publish_batch(nats, batch, place.sequence, atomic=atomic)
             except (BatchRefusedError, NatsError, TimeoutError) as error:
                 _log.warning("relay_batch_unknown", position=batch[-1].position, error=repr(error))
                 await asyncio.sleep(self._pauses.next())
@@ -133,25 +142,29 @@ class Relay:
 
 
 class BatchRefusedError(Exception):
-    """The server did not take a batch; none of it is in the stream."""
+    """The server did not take a batch: none of it when it was atomic, else not its end."""
 
 
-async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequence: int) -> int:
-    """Publish atomically, directly after the message with this sequence; the new last sequence.
+async def publish_batch(
+    nats: Connection, batch: Sequence[LogEntry], last_sequence: int, *, atomic: bool
+) -> int:
+    """Publish directly after the message with this sequence; the new last sequence.
 
-    Raises BatchRefusedError when none was taken; TimeoutError when that is not known.
+    Without `atomic` each event names the one before it, so that what is taken is a beginning of the
+    batch. Every relay has the same event for a sequence: two at once write one log.
+
+    Raises BatchRefusedError when the last was not taken; TimeoutError when that is not known.
     """
     batch_id = token_hex(8)
     final = len(batch)
     for number, entry in enumerate(batch, start=1):
         name = event_name(entry.topic)
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            "Nats-Batch-Id": batch_id,
-            "Nats-Batch-Sequence": str(number),
-        }
-        if number == 1:
-            headers["Nats-Expected-Last-Sequence"] = str(last_sequence)
+        headers = {"Content-Type": CONTENT_TYPE}
+        if atomic:
+            headers["Nats-Batch-Id"] = batch_id
+            headers["Nats-Batch-Sequence"] = str(number)
+        if number == 1 or not atomic:
+            headers["Nats-Expected-Last-Sequence"] = str(last_sequence + number - 1)
         subject = event_subject(name, entry.claim_id)
         body = stored_event_message(
             claim_id=entry.claim_id,
@@ -163,7 +176,8 @@ async def publish_batch(nats: Connection, batch: Sequence[LogEntry], last_sequen
         if number < final:
             await nats.publish(subject, body, headers=headers)
             continue
-        headers["Nats-Batch-Commit"] = "1"
+        if atomic:
+            headers["Nats-Batch-Commit"] = "1"
         reply = await nats.request(subject, body, timeout=PATIENCE, headers=headers)
         answer = json.loads(reply.data)
         if "error" in answer:

@@ -164,7 +164,7 @@ async def test_events_that_nobody_copies(
         )
     store.execute("INSERT INTO cpor.projection_positions VALUES ('board', 1)")
     last = (await nats.js.stream_info(EVENTS)).state.last_seq
-    await publish_batch(nats, [LogEntry(2, CLAIM, 2, "claim.commented", state)], last)
+    await publish_batch(nats, [LogEntry(2, CLAIM, 2, "claim.commented", state)], last, atomic=False)
 
     found = await examined(variables)
 

@@ -37,7 +37,7 @@ def entry(position: int, claim_id: UUID, version: int) -> LogEntry:
 async def published(nats: Connection, *entries: LogEntry) -> None:
     """The entries at the end of the event stream."""
     last = (await nats.js.stream_info(EVENTS)).state.last_seq
-    await publish_batch(nats, entries, last)
+    await publish_batch(nats, entries, last, atomic=True)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
+from typing import Literal
 from uuid import UUID, uuid5
 
 import psycopg
@@ -74,10 +75,16 @@ def names(log: list[Entry]) -> list[tuple[str, int]]:
     return [(f"{entry.claim_id}-{entry.version}", entry.position) for entry in log]
 
 
+@pytest.mark.parametrize("sync", ["always", "interval"])
 async def test_the_stream_is_the_log(
-    settings: Settings, nats: Connection, claims: Claims, database_url: str
+    settings: Settings,
+    nats: Connection,
+    claims: Claims,
+    database_url: str,
+    sync: Literal["always", "interval"],
 ) -> None:
     """What was there before the relay began, and what comes while it runs, in the log's order."""
+    settings = settings.model_copy(update={"nats_sync": sync})
     create(claims, 0, 450)
     async with running(Relay(settings), settings, nats):
         create(claims, 450, 7)
@@ -106,7 +113,7 @@ async def test_a_batch_that_was_taken_unnoticed_is_not_repeated(
     """The relay died after publishing, before it knew: the stream tells the next one."""
     create(claims, 0, 10)
     entries = [LogEntry(*entry) for entry in log_of(database_url)]
-    await publish_batch(nats, entries[:6], 0)
+    await publish_batch(nats, entries[:6], 0, atomic=False)
 
     async with running(Relay(settings), settings, nats):
         log = await until_relayed(nats, database_url)
@@ -123,11 +130,46 @@ async def test_two_relays_cannot_interleave(
     entries = [LogEntry(*entry) for entry in log_of(database_url)]
 
     results = await asyncio.gather(
-        publish_batch(nats, entries, 0), publish_batch(nats, entries, 0), return_exceptions=True
+        *(publish_batch(nats, entries, 0, atomic=True) for _ in range(2)), return_exceptions=True
     )
 
     assert sorted(map(type, results), key=str) == sorted([int, BatchRefusedError], key=str)
     assert len(await published(nats)) == 20
+
+
+@pytest.mark.fault(50)
+async def test_two_relays_that_publish_one_by_one_write_one_log(
+    nats: Connection, nats_url: str, claims: Claims, database_url: str
+) -> None:
+    """Whichever comes first with an event, it stands at its own sequence, once."""
+    create(claims, 0, 200)
+    log = log_of(database_url)
+    entries = [LogEntry(*entry) for entry in log]
+
+    async with connected(nats_url, "the other one", 10.0) as other:
+        await asyncio.gather(
+            *(publish_batch(each, entries, 0, atomic=False) for each in (nats, other)),
+            return_exceptions=True,
+        )
+
+    assert await published(nats) == names(log)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.fault(50)
+async def test_what_does_not_come_after_the_last_message_is_refused(
+    nats: Connection, claims: Claims, database_url: str, *, atomic: bool
+) -> None:
+    """An old relay, whose place is no longer the stream's, adds nothing."""
+    create(claims, 0, 20)
+    log = log_of(database_url)
+    entries = [LogEntry(*entry) for entry in log]
+    await publish_batch(nats, entries, 0, atomic=True)
+
+    with pytest.raises(BatchRefusedError):
+        await publish_batch(nats, entries[:12], 0, atomic=atomic)
+
+    assert await published(nats) == names(log)
 
 
 @pytest.mark.fault(11)

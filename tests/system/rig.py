@@ -51,6 +51,7 @@ class System:
             http_port=free_port(),
             database_url=self.postgres.url,
             nats_url=self.nats.url,
+            nats_sync=sync,
             log_level="warning",
             clock=clock,
         )
