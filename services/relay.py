@@ -22,7 +22,7 @@ from pydantic_core import from_json
 
 from services.backoff import Backoff
 from services.cloudevent import CONTENT_TYPE, stored_event_message
-from services.connection import Connection
+from services.connection import Connection, header_block
 from services.health import State
 from services.leadership import leadership
 from services.runtime import Context
@@ -156,34 +156,45 @@ async def publish_batch(
     Raises BatchRefusedError when the last was not taken; TimeoutError when that is not known.
     """
     batch_id = token_hex(8)
-    final = len(batch)
-    for number, entry in enumerate(batch, start=1):
-        name = event_name(entry.topic)
-        headers = {"Content-Type": CONTENT_TYPE}
-        if atomic:
-            headers["Nats-Batch-Id"] = batch_id
-            headers["Nats-Batch-Sequence"] = str(number)
-        if number == 1 or not atomic:
-            headers["Nats-Expected-Last-Sequence"] = str(last_sequence + number - 1)
-        subject = event_subject(name, entry.claim_id)
-        body = stored_event_message(
-            claim_id=entry.claim_id,
-            version=entry.version,
-            position=entry.position,
-            name=name,
-            state=entry.state,
-        )
-        if number < final:
-            await nats.publish(subject, body, headers=headers)
-            continue
-        if atomic:
-            headers["Nats-Batch-Commit"] = "1"
-        reply = await nats.request(subject, body, timeout=PATIENCE, headers=headers)
-        answer = json.loads(reply.data)
-        if "error" in answer:
-            raise BatchRefusedError(answer["error"].get("description", "no reason given"))
-        return int(answer["seq"])
-    return last_sequence
+    frames: list[bytes] = []
+    for number, entry in enumerate(batch[:-1]):
+        headers = _headers(number, last_sequence, batch_id if atomic else None)
+        frames.append(nats.frame(_subject(entry), _body(entry), header_block(headers)))
+    await nats.send(frames)
+    headers = _headers(len(batch) - 1, last_sequence, batch_id if atomic else None)
+    if atomic:
+        headers["Nats-Batch-Commit"] = "1"
+    last = batch[-1]
+    reply = await nats.request(_subject(last), _body(last), timeout=PATIENCE, headers=headers)
+    answer = json.loads(reply.data)
+    if "error" in answer:
+        raise BatchRefusedError(answer["error"].get("description", "no reason given"))
+    return int(answer["seq"])
+
+
+def _headers(place: int, last_sequence: int, batch_id: str | None) -> dict[str, str]:
+    """Of the message at this place of a batch, which is atomic when it has an id."""
+    headers = {"Content-Type": CONTENT_TYPE}
+    if batch_id is not None:
+        headers["Nats-Batch-Id"] = batch_id
+        headers["Nats-Batch-Sequence"] = str(place + 1)
+    if place == 0 or batch_id is None:
+        headers["Nats-Expected-Last-Sequence"] = str(last_sequence + place)
+    return headers
+
+
+def _subject(entry: LogEntry) -> str:
+    return event_subject(event_name(entry.topic), entry.claim_id)
+
+
+def _body(entry: LogEntry) -> bytes:
+    return stored_event_message(
+        claim_id=entry.claim_id,
+        version=entry.version,
+        position=entry.position,
+        name=event_name(entry.topic),
+        state=entry.state,
+    )
 
 
 async def stream_place(nats: Connection) -> Place:
