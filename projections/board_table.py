@@ -76,9 +76,9 @@ class ClaimBoard:
         self._load, self._save, self._count = (
             SQL(statement).format(**names).as_bytes() for statement in (_LOAD, _SAVE, _COUNT)
         )
-        self.copied: Mapping[str, Sequence[str]] = {
-            BOARD: (*_TYPES, "claim"),
-            WORDS: ("claim_id", "words"),
+        self.copied: Mapping[str, Mapping[str, str]] = {
+            BOARD: {**_TYPES, "claim": "text"},
+            WORDS: {"claim_id": "uuid", "words": "bytea"},
         }
 
     def records(self, history: Iterable[ClaimEvent]) -> Iterator[tuple[str, Record]]:
@@ -88,7 +88,7 @@ class ClaimBoard:
             row = project(row, fact)
         if row is not None:
             yield BOARD, (*_COLUMNS(row), _CODEC.dump_json(row).decode())
-            yield WORDS, (row.claim_id, " ".join(sorted(map(_lexeme, tokens(row)))))
+            yield WORDS, (row.claim_id, _tsvector(tokens(row)))
 
     async def complete(self, connection: AsyncConnection) -> None:
         """Count the claims on the board."""
@@ -161,9 +161,10 @@ def _counted(row: ClaimRow) -> _Counted:
     return _Counted(row.org, row.status, row.whose_turn, row.passed)
 
 
-def _lexeme(token: str) -> str:
-    """A token as a tsvector is written."""
-    return "'" + token.replace("\\", "\\\\").replace("'", "''") + "'"
+def _tsvector(tokens: Iterable[str]) -> bytes:
+    """A tsvector in PostgreSQL's binary format: how many, then each, without places in a text."""
+    lexemes = sorted(token.encode() for token in tokens)
+    return len(lexemes).to_bytes(4, "big") + b"".join(lexeme + b"\0\0\0" for lexeme in lexemes)
 
 
 _LOAD: Final = "SELECT claim::text FROM {board} WHERE claim_id = ANY(%s::uuid[])"

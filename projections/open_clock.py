@@ -17,6 +17,14 @@ from projections.projection import Record, table
 
 TABLE: Final = "open_clocks"
 
+_TYPES: Final = {
+    "claim_id": "uuid",
+    "clock": "text",
+    "opened_at": "timestamptz",
+    "due_at": "timestamptz",
+    "passed": "bool",
+}
+
 
 class OpenClock(NamedTuple):
     """A clock that is open and has not passed."""
@@ -84,9 +92,7 @@ class OpenClocks:
     def __init__(self, *, beside: bool = False) -> None:
         name = Identifier("cpor", table(TABLE, beside=beside))
         self._save = SQL(_SAVE).format(table=name).as_bytes()
-        self.copied: Mapping[str, Sequence[str]] = {
-            TABLE: ("claim_id", "clock", "opened_at", "due_at", "passed")
-        }
+        self.copied: Mapping[str, Mapping[str, str]] = {TABLE: _TYPES}
 
     def records(self, history: Iterable[ClaimEvent]) -> Iterator[tuple[str, Record]]:
         """The claim's clock, if one is open."""

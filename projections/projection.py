@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from domain.claim import ClaimEvent
 
 Record = tuple[Any, ...]
-"""A row of a table, as COPY takes it."""
+"""A row of a table, as a binary COPY takes it."""
 
 
 class Projection(Protocol):
@@ -25,8 +25,8 @@ class Projection(Protocol):
         ...
 
     @property
-    def copied(self) -> Mapping[str, Sequence[str]]:
-        """Those of the tables that `records` fills, and their columns."""
+    def copied(self) -> Mapping[str, Mapping[str, str]]:
+        """Those of the tables that `records` fills; their columns, and as what each is sent."""
         ...
 
     def records(self, history: Iterable[ClaimEvent]) -> Iterator[tuple[str, Record]]:

@@ -6,13 +6,14 @@ standard output. It ends with its standard input, and so with whoever started it
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import TypedDict
 
 import psycopg
 from psycopg import Connection, IsolationLevel
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from projections.projection import Projection, Record, table
@@ -20,8 +21,12 @@ from projections.registry import PROJECTIONS
 from services.garbage import collect_seldom
 from services.store import remember
 
-_READING = "SET work_mem = '128MB'; SET max_parallel_workers_per_gather = 0"
-"""A range is sorted by claims in memory; there are processes enough."""
+_READING = (
+    "SET work_mem = '128MB'; SET max_parallel_workers_per_gather = 0; SET cursor_tuple_fraction = 1"
+)
+"""A range is sorted by claims in memory, all of it; there are processes enough."""
+_AT_ONCE = 2_000
+"""Events that are fetched from the database at once."""
 
 StoredRow = tuple[str, int, str, bytes]
 """Claim id, version, topic and state of an event, as they are stored."""
@@ -58,36 +63,39 @@ def refold(connection: Connection, projection: Projection, order: Order) -> Answ
         )
         connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(order["snapshot"]))
         for claim in _histories(connection, order):
-            events += len(claim)
-            for name, record in projection.records(remember(*event) for event in claim):
+            facts = [remember(*event) for event in claim]
+            events += len(facts)
+            for name, record in projection.records(facts):
                 records[name].append(record)
         for name, columns in projection.copied.items():
             _write(connection, name, columns, records[name])
     return Answer(events=events, error="")
 
 
-def _histories(connection: Connection, order: Order) -> Iterator[Sequence[StoredRow]]:
+def _histories(connection: Connection, order: Order) -> Iterator[Iterator[StoredRow]]:
     statement = SQL(
-        "COPY (SELECT originator_id::text, originator_version, topic, state"
+        "SELECT originator_id::text, originator_version, topic, state"
         " FROM cpor.stored_events WHERE originator_id >= {low} AND {bound}"
-        " ORDER BY stored_events.originator_id, originator_version) TO STDOUT (FORMAT BINARY)"
+        " ORDER BY stored_events.originator_id, originator_version"
     ).format(
         low=order["low"],
         bound=SQL("originator_id < {}").format(order["high"]) if order["high"] else True,
     )
-    with connection.cursor().copy(statement) as copy:
-        copy.set_types(["text", "int8", "text", "bytea"])
-        for _, rows in groupby(copy.rows(), itemgetter(0)):
-            yield [(row[0], row[1], row[2], row[3]) for row in rows]
+    # Half the work of COPY, which psycopg takes row by row.
+    with connection.cursor("histories", row_factory=tuple_row) as cursor:
+        cursor.itersize = _AT_ONCE
+        for _, rows in groupby(cursor.execute(statement, binary=True), itemgetter(0)):
+            yield rows
 
 
 def _write(
-    connection: Connection, name: str, columns: Sequence[str], records: Iterable[Record]
+    connection: Connection, name: str, columns: Mapping[str, str], records: Iterable[Record]
 ) -> None:
-    statement = SQL("COPY {} ({}) FROM STDIN").format(
+    statement = SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         _beside(name), SQL(", ").join(map(Identifier, columns))
     )
     with connection.cursor().copy(statement) as copy:
+        copy.set_types(list(columns.values()))
         for record in records:
             copy.write_row(record)
 

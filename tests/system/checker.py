@@ -1,6 +1,6 @@
 """The invariants that hold after every fault."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -128,14 +128,13 @@ def check_read_models(database_url: str, log: list[Entry]) -> None:
     assert counts == (len(histories),)
 
 
-def _shown(store: psycopg.Connection, name: str, columns: Sequence[str]) -> dict[UUID, Record]:
+_AS_COPIED = {"claim": SQL("claim::text"), "words": SQL("tsvectorsend(words)")}
+"""Columns that a record holds in another form than psycopg reads them in."""
+
+
+def _shown(store: psycopg.Connection, name: str, columns: Iterable[str]) -> dict[UUID, Record]:
     """What a table holds, by claim."""
-    shown = [
-        SQL("{}::text").format(Identifier(column))
-        if column in {"claim", "words"}
-        else Identifier(column)
-        for column in columns
-    ]
+    shown = [_AS_COPIED.get(column, Identifier(column)) for column in columns]
     query = SQL("SELECT claim_id, {} FROM {}").format(
         SQL(", ").join(shown), Identifier("cpor", name)
     )
