@@ -7,6 +7,8 @@ change and their index is the most expensive one to write.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -54,12 +56,19 @@ class _Counted(NamedTuple):
 
 
 class ClaimBoard:
-    """The claim board in its tables, or in those that a rebuild fills beside them."""
+    """The claim board in its tables, or in those that a rebuild fills beside them.
+
+    The rows that `take_in` has written last are kept in memory, at most so many, until `forget`
+    is called: whoever lets it keep some calls it when a transaction failed, or somebody else wrote.
+    """
 
     name = "board"
     tables: Sequence[str] = (COUNTS, BOARD, WORDS)
 
-    def __init__(self, *, beside: bool = False) -> None:
+    def __init__(self, *, beside: bool = False, keep: int = 0) -> None:
+        self._keep = keep
+        self._kept: dict[UUID, ClaimRow] = {}
+        """The rows that were changed last, the latest last."""
         names = {
             "board": Identifier("cpor", table(BOARD, beside=beside)),
             "words": Identifier("cpor", table(WORDS, beside=beside)),
@@ -96,7 +105,7 @@ class ClaimBoard:
 
     async def take_in(self, connection: AsyncConnection, facts: Sequence[ClaimEvent]) -> None:
         """Fold the events into the rows of their claims. Raises NotNext where one is missing."""
-        rows = await self.load(connection, {fact.originator_id for fact in facts})
+        rows = await self._known(connection, {fact.originator_id for fact in facts})
         seen = {claim_id: (row.version, _counted(row)) for claim_id, row in rows.items()}
         reworded: set[UUID] = set()
         for fact in facts:
@@ -116,6 +125,21 @@ class ClaimBoard:
             moved[_counted(row)] += 1
         if changed:
             await self._write(connection, changed, [rows[each] for each in reworded], moved)
+            self._kept.update({row.claim_id: row for row in changed})
+            for claim_id in list(islice(self._kept, max(0, len(self._kept) - self._keep))):
+                del self._kept[claim_id]
+
+    def forget(self) -> None:
+        """Read rows from the table again: it is not as `take_in` left it."""
+        self._kept.clear()
+
+    async def _known(
+        self, connection: AsyncConnection, claim_ids: AbstractSet[UUID]
+    ) -> dict[UUID, ClaimRow]:
+        """The rows of those of the claims that are on the board, taken out of memory or loaded."""
+        kept = {each: self._kept.pop(each) for each in claim_ids & self._kept.keys()}
+        missing = claim_ids - kept.keys()
+        return kept | await self.load(connection, missing) if missing else kept
 
     async def load(
         self, connection: AsyncConnection, claim_ids: Iterable[UUID]

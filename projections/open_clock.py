@@ -147,6 +147,9 @@ class OpenClocks:
                 self._save, [list(closed), list(passed), to_json(entries).decode()]
             )
 
+    def forget(self) -> None:
+        """Nothing is kept in memory."""
+
 
 async def due_clocks(
     connection: AsyncConnection, now: datetime, *, after: OpenClock | None = None, limit: int

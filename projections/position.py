@@ -1,6 +1,7 @@
 """How far each projection has come: its position in the event log, kept in its own transaction."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
@@ -12,7 +13,8 @@ INSERT INTO cpor.projection_positions (name, position)
 SELECT name, 0 FROM unnest(%s::text[]) AS name ON CONFLICT DO NOTHING
 """
 _LOCK = b"""
-SELECT name, position FROM cpor.projection_positions WHERE name = ANY(%s) ORDER BY name FOR UPDATE
+SELECT name, position, xmin::text, pg_current_xact_id()::xid::text
+FROM cpor.projection_positions WHERE name = ANY(%s) ORDER BY name FOR UPDATE
 """
 _ADVANCE = b"""
 WITH advanced AS (
@@ -22,15 +24,25 @@ SELECT pg_notify(%(channel)s, %(position)s::text)
 """
 
 
+class Place(NamedTuple):
+    """How far a projection has come, and by whose transaction."""
+
+    position: int
+    moved_by: str
+    """The transaction that moved it here, as PostgreSQL numbers them."""
+    locked_by: str
+    """This transaction."""
+
+
 async def begin(connection: AsyncConnection, names: Iterable[str]) -> None:
     """See to it that these projections have a position: 0 where they had none."""
     await connection.execute(_BEGIN, [list(names)])
 
 
-async def lock(connection: AsyncConnection, names: Iterable[str]) -> dict[str, int]:
-    """Their positions, which nobody else moves until this transaction ends."""
+async def lock(connection: AsyncConnection, names: Iterable[str]) -> dict[str, Place]:
+    """Where they are; nobody else moves them until this transaction ends."""
     rows = await connection.execute(_LOCK, [list(names)])
-    return dict(await rows.fetchall())
+    return {name: Place(*place) for name, *place in await rows.fetchall()}
 
 
 async def advance(connection: AsyncConnection, names: Iterable[str], position: int) -> None:

@@ -44,6 +44,10 @@ class Projection(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Know nothing of the tables any more: they are not as `take_in` left them."""
+        ...
+
 
 def table(name: str, *, beside: bool) -> str:
     """The table of that name, or the one that a rebuild fills beside it."""

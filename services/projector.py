@@ -30,6 +30,8 @@ from services.streams import EVENTS
 
 BATCH = 1000
 """Events that are taken in by one transaction, at most."""
+KEPT = 5_000
+"""Rows of the board that are kept in memory, those that changed last: 4 KiB each, about."""
 
 
 class ProjectionStopped(Exception):  # noqa: N818 - named by what is wrong, as the sentence it holds
@@ -50,8 +52,10 @@ class Projector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._projections: Sequence[Projection] = (ClaimBoard(), OpenClocks())
+        self._projections: Sequence[Projection] = (ClaimBoard(keep=KEPT), OpenClocks())
         self._names = [projection.name for projection in self._projections]
+        self._moved_by: dict[str, str] = {}
+        """The transactions of ours that moved each projection last, if they were committed."""
 
     async def run(self, context: Context) -> None:
         """Take events in until told to stop.
@@ -65,6 +69,7 @@ class Projector:
             # What a crash of the server takes back, rows and positions alike, comes again.
             await store.execute("SET synchronous_commit = off")
             await position.begin(store, self._names)
+            self._moved_by.clear()  # a server that has crashed may number transactions anew
             start = await first_after(context.nats, await self._place(store))
             binding = From(EVENTS, self.name, start)
             async with PullInbox(
@@ -80,16 +85,20 @@ class Projector:
         Raises NotNext, changing nothing, when one of them is not the next of its claim.
         """
         async with store.pipeline(), store.transaction():
-            positions = await position.lock(store, self._names)
+            places = await position.lock(store, self._names)
             last = batch[-1].position
             for projection in self._projections:
-                seen = positions[projection.name]
-                fresh = [fact for place, fact in batch if place > seen]
+                place = places[projection.name]
+                if place.moved_by != self._moved_by.get(projection.name):
+                    # A transaction of ours failed, or another projector or a rebuild was here.
+                    projection.forget()
+                fresh = [fact for each, fact in batch if each > place.position]
                 if fresh:
                     await projection.take_in(store, fresh)
-            behind = [name for name in self._names if positions[name] < last]
+            behind = [name for name in self._names if places[name].position < last]
             if behind:
                 await position.advance(store, behind, last)
+                self._moved_by |= {name: places[name].locked_by for name in behind}
 
     async def _take_in_messages(self, store: AsyncConnection, messages: Sequence[Message]) -> None:
         batch: list[Placed] = []
@@ -129,7 +138,8 @@ class Projector:
 
     async def _place(self, store: AsyncConnection) -> int:
         async with store.transaction():
-            return min((await position.lock(store, self._names)).values())
+            places = await position.lock(store, self._names)
+            return min(place.position for place in places.values())
 
 
 async def first_after(nats: Connection, place: int) -> int:

@@ -10,10 +10,12 @@ import pytest_asyncio
 from psycopg import AsyncConnection
 
 from domain.claim import ClaimEvent
-from projections.board import past
+from projections import position
+from projections.board import NotNext, past
 from projections.board_table import ClaimBoard
 from projections.open_clock import OpenClocks
 from projections.position import CHANNEL
+from projections.registry import PROJECTIONS
 from services.connection import Connection, connected
 from services.projector import Placed, ProjectionStopped, Projector, first_after
 from services.runtime import Context, Shell
@@ -196,9 +198,10 @@ async def test_two_projectors_at_once_have_one_effect(
     log = [Placed(*entry) for entry in LOG]
 
     async def project(size: int) -> None:
+        projector = Projector(settings)
         async with await AsyncConnection.connect(settings.database_url, autocommit=True) as own:
             for start in range(0, len(log), size):
-                await Projector(settings).take_in(own, log[start : start + size])
+                await projector.take_in(own, log[start : start + size])
 
     await store.execute(
         "INSERT INTO cpor.projection_positions VALUES ('board', 0), ('open_clocks', 0)"
@@ -206,6 +209,46 @@ async def test_two_projectors_at_once_have_one_effect(
     await asyncio.gather(project(7), project(11))
 
     await require_told(store, HISTORIES)
+
+
+async def test_rows_in_memory_count_only_while_they_are_those_of_the_table(
+    settings: Settings, store: AsyncConnection
+) -> None:
+    """Neither after a transaction that was rolled back, nor when another projector was there."""
+    life = told(*ex.UPHELD)
+    log = [Placed(*entry) for entry in interleaved(life)]
+    await position.begin(store, PROJECTIONS)
+    projector, other = Projector(settings), Projector(settings)
+
+    await projector.take_in(store, log[:2])
+    with pytest.raises(NotNext):
+        await projector.take_in(store, [log[2], log[4]])
+    await projector.take_in(store, log[2:3])
+    async with store.transaction(force_rollback=True):
+        await projector.take_in(store, log[3:4])
+    await projector.take_in(store, log[3:4])
+    await other.take_in(store, log[4:5])
+    await projector.take_in(store, log[5:])
+
+    await require_told(store, [life])
+
+
+async def test_the_rows_that_changed_last_are_kept_in_memory(store: AsyncConnection) -> None:
+    """So many, and until they are to be forgotten: of the table's rows nothing is read then."""
+    board = ClaimBoard(keep=2)
+    lives = [told(*ex.SUBMITTED, claim_id=claim_id(number)) for number in range(3)]
+    await board.take_in(store, [fact for life in lives for fact in life[:2]])
+    await board.take_in(store, [lives[1][2]])
+    await store.execute("DELETE FROM cpor.claim_board")
+
+    with pytest.raises(NotNext):
+        await board.take_in(store, [lives[0][2]])
+    await board.take_in(store, [lives[2][2]])
+    rows = await board.load(store, map(claim_id, range(3)))
+    assert rows == {claim_id(2): past(lives[2])}
+    board.forget()
+    with pytest.raises(NotNext):
+        await board.take_in(store, [told(*ex.UNDER_REVIEW, claim_id=claim_id(1))[3]])
 
 
 @pytest.mark.fault(12)

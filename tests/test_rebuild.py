@@ -13,13 +13,14 @@ import pytest_asyncio
 from psycopg import AsyncConnection, IsolationLevel
 
 from domain.schema import UnknownEvent
+from projections import position
 from projections.board_table import ClaimBoard
 from projections.query import ClaimQuery, list_claims, summarize
 from projections.registry import PROJECTIONS
 from services import rebuild as rebuilding
 from services.beside import TablesBeside
 from services.connection import Connection, connected
-from services.projector import ProjectionStopped, Projector
+from services.projector import Placed, ProjectionStopped, Projector
 from services.rebuild import Phase, Progress, RebuildFailedError, RebuildRefused, rebuild
 from services.refold import Order, refold
 from services.settings import Settings
@@ -144,6 +145,34 @@ async def test_wrong_rows_are_replaced_while_readers_see_whole_tables(
     whole = (len(HISTORIES), len(HISTORIES))
     assert seen <= {whole, (len(HISTORIES), sum(wrong.sla.values()))}
     assert whole in seen
+
+
+@pytest.mark.fault(48)
+async def test_a_running_projector_goes_on_with_the_rebuilt_rows(
+    connection: AsyncConnection, settings: Settings
+) -> None:
+    """Not with those that it has in memory, although the swap moved its position nowhere."""
+    life = told(*ex.UPHELD, claim_id=claim_id(9999))
+    log = interleaved(life, first=len(LOG) + 1)
+    before, after = log[:3], log[3:]
+    await store(connection, before)
+    await take_in(connection, [*LOG, *before[:2]])
+    await connection.execute(
+        "UPDATE cpor.claim_board SET claim = replace(claim::text, %s, 'wrong')::json", [ex.ORG]
+    )
+    await position.begin(connection, PROJECTIONS)
+    projector = Projector(settings)
+    await projector.take_in(connection, [Placed(*before[2])])
+
+    await rebuild_all(settings.database_url)
+    await projector.take_in(connection, [Placed(*entry) for entry in after])
+
+    found = await shown(connection)
+    await connection.execute(
+        "TRUNCATE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks"
+    )
+    await take_in(connection, [*LOG, *log])
+    assert found == await shown(connection)
 
 
 @pytest.mark.fault(48)
