@@ -6,7 +6,7 @@ A phase is a row of the domain's table: the public status, told apart by what st
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from domain.vocabulary import ClockName, Consent, Dispute, Status, Turn
 
@@ -108,12 +108,17 @@ RULES: Mapping[str, str] = MappingProxyType(
 def phase_of(status: Status, consent: Consent, dispute: Dispute, clock: ClockName | None) -> Phase:
     """The phase of a claim with this status, what stands beside it, and its open clock."""
     match status:
-        case Status.PARTNER_ACTION_REQUIRED if dispute is Dispute.OPEN:
-            return Phase.ACTION_REQUIRED_IN_DISPUTE
-        case Status.APPROVED if consent is Consent.PENDING:
-            return Phase.CONSENT_PENDING
+        case Status.EDITING:
+            return Phase.EDITING
+        case Status.SUBMITTED:
+            return Phase.SUBMITTED
+        case Status.UNDER_REVIEW:
+            return Phase.UNDER_REVIEW
+        case Status.PARTNER_ACTION_REQUIRED:
+            in_dispute = dispute is Dispute.OPEN
+            return Phase.ACTION_REQUIRED_IN_DISPUTE if in_dispute else Phase.ACTION_REQUIRED
         case Status.APPROVED:
-            return Phase.CONSENT_ELAPSED
+            return Phase.CONSENT_PENDING if consent is Consent.PENDING else Phase.CONSENT_ELAPSED
         case Status.REJECTED if dispute is Dispute.OPEN:
             return Phase.DISPUTED
         case Status.REJECTED if clock is ClockName.DISPUTE_WINDOW:
@@ -121,4 +126,4 @@ def phase_of(status: Status, consent: Consent, dispute: Dispute, clock: ClockNam
         case Status.REJECTED:
             return Phase.FINAL
         case _:
-            return Phase(status.value)
+            assert_never(status)
