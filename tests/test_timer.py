@@ -14,7 +14,8 @@ from services.settings import Settings
 from services.streams import COMMANDS, prepare
 from services.timer import IN_FLIGHT, Timer
 
-DUE = IN_FLIGHT + 70
+HALF = IN_FLIGHT // 2
+DUE = IN_FLIGHT + HALF + 20
 
 
 @pytest_asyncio.fixture
@@ -49,11 +50,12 @@ async def test_many_deadlines_at_one_instant_leave_room_for_other_commands(
         assert not await timer.pass_due(nats, store, now)
         assert await sent(nats) == IN_FLIGHT
 
-        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [UUID(int=50)])
+        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [UUID(int=HALF)])
         assert not await timer.pass_due(nats, store, now)
-        assert await sent(nats) == IN_FLIGHT + 50
+        assert await sent(nats) == IN_FLIGHT + HALF
 
-        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [UUID(int=150)])
+        decided = UUID(int=IN_FLIGHT + HALF)
+        await store.execute("DELETE FROM cpor.open_clocks WHERE claim_id < %s", [decided])
         assert await timer.pass_due(nats, store, now)
         assert await timer.pass_due(nats, store, now)
         assert await sent(nats) == DUE

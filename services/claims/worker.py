@@ -15,6 +15,7 @@ from nats.js.errors import NotFoundError
 
 from domain.command import PassDeadline
 from services.claims.application import Answer, Arrival, Claims, Early, Fault
+from services.claims.settled import Settled
 from services.clock import Clock, open_clock
 from services.cloudevent import (
     CONTENT_TYPE,
@@ -126,6 +127,7 @@ class Desk:
         """How often each message failed by a defect of ours."""
         self._refused: Recent[Outcome] = Recent(MEMORY)
         """What was refused lately: a message that comes again was not sent again."""
+        self._settled = Settled()
 
     async def work(self, messages: Sequence[Message], waiting: Sequence[Message] = ()) -> None:
         """Bring a batch to its end: each message is answered, put back, or given up.
@@ -134,6 +136,7 @@ class Desk:
         library's PersistenceError when the database can't be used, after the batch was put back.
         """
         await self._clock.refresh()
+        self._settled.see(messages)
         in_order = sorted(messages, key=lambda message: message.stream_sequence)
         rest = [message for message in in_order if message.deliveries <= TOGETHER]
         doubtful = [message for message in in_order if message.deliveries > TOGETHER]
@@ -201,6 +204,7 @@ class Desk:
     async def _give_up(self, message: Message, reason: str) -> None:
         _log.warning("dead_letter", subject=message.subject, reason=reason)
         await bury(self._nats, ClaimsService.name, message, reason)
+        self._settled.settle(message)
 
     async def _read(self, message: Message) -> Arrival | None:
         """The command that a message carries; none when the message was dealt with.
@@ -236,8 +240,7 @@ class Desk:
         """The work but for the timer's commands that an older command must come before (R18)."""
         deadlines = [each for each in work if each.passes_deadline]
         if deadlines:
-            known = await self._known_up_to(together)
-            deadlines = [each for each in deadlines if each.message.stream_sequence > known]
+            deadlines = await self._perhaps_early(deadlines, together)
         if not deadlines:
             return list(work)
         older = await asyncio.gather(
@@ -248,15 +251,18 @@ class Desk:
             await each.message.nak(SHORTEST_DELAY)
         return [each for each in work if each not in early]
 
-    async def _known_up_to(self, together: AbstractSet[int]) -> int:
-        """The sequence up to which all that is unsettled is here: one question for many.
+    async def _perhaps_early(
+        self, deadlines: Sequence[_Work], together: AbstractSet[int]
+    ) -> list[_Work]:
+        """Those before which there is a command of which neither we nor the server know the end.
 
         Between the commands of a batch may be one that a worker died with.
         """
-        known = (await self._nats.js.stream_info(COMMANDS)).state.first_seq - 1
-        while known + 1 in together:
-            known += 1
-        return known
+        latest = max(each.message.stream_sequence for each in deadlines)
+        if self._settled.up_to(together) < latest:
+            self._settled.begin((await self._nats.js.stream_info(COMMANDS)).state.first_seq)
+        known = self._settled.up_to(together)
+        return [each for each in deadlines if each.message.stream_sequence > known]
 
     async def _older_is_undecided(self, work: _Work, together: AbstractSet[int]) -> bool:
         """Whether a command that arrived earlier for the same claim is on its way here once more.
@@ -337,6 +343,7 @@ class Desk:
 
         Nobody waits for the server: an outcome is derived again whenever its command comes again.
         """
+        self._settled.settle(message)
         if outcome.refusal is not None:
             self._refused.put(message, outcome)
         envelope = outcome.envelope
