@@ -29,7 +29,7 @@ PAGE = 500
 AGAIN = 30.0
 """Seconds after which a command is sent once more when its clock is still open; then twice that."""
 LONGEST_AGAIN = 3600.0
-IN_FLIGHT = 25
+IN_FLIGHT = 8
 """Commands that are sent and undecided before the timer waits: others' come in between."""
 SHORTEST_SLEEP = 0.02
 """Seconds after which the timer looks how far they are, while more are due."""

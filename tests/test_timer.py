@@ -15,7 +15,7 @@ from services.streams import COMMANDS, prepare
 from services.timer import IN_FLIGHT, Timer
 
 HALF = IN_FLIGHT // 2
-DUE = IN_FLIGHT + HALF + 20
+DUE = 2 * IN_FLIGHT + HALF - 1
 
 
 @pytest_asyncio.fixture
