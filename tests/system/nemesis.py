@@ -139,6 +139,9 @@ class Nemesis:
                         await nats.js.delete_stream(EVENTS)
                     case _:
                         await nats.js.purge_stream(EVENTS)
+                        await asyncio.sleep(self._seconds(0.0, 2.0))
+                        # A relay that went on meanwhile has stopped, and asks for this.
+                        await nats.js.delete_stream(EVENTS)
         except (NotFoundError, UnreachableError, NatsError):
             return  # NATS is struck, too, or the last time is not mended yet
 
