@@ -24,6 +24,7 @@ from benchmarks import (
     latency,
     library,
     page,
+    queue,
     rebuild,
     timer,
 )
@@ -60,6 +61,7 @@ class Stage(NamedTuple):
 SPEEDS = (
     Part("commands", commands.measure, 3),
     Part("broker", broker.measure, 3),
+    Part("queue", queue.measure, 3),
     Part("crud", crud.measure, 3),
 )
 STAGES = (

@@ -7,8 +7,8 @@ benchmarks.broker TASK` prints the seconds that it took, as JSON.
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from time import perf_counter
@@ -44,31 +44,33 @@ async def measure(bench: Bench) -> dict[str, Any]:
 
 async def main(nats_url: str, run: str, claims: int, in_flight: int) -> float:
     """Publish the commands of so many lives; seconds until all were acknowledged."""
-    frames = list(_frames(run, claims))
-    async with connected(nats_url, "benchmark", _PATIENCE) as nats:
-        await _make_stream(nats)
-        try:
-            return await _publish(nats_url, frames, in_flight)
-        finally:
-            await nats.js.delete_stream(STREAM)
+    frames = list(messages(run, claims, _REPLY))
+    async with connected(nats_url, "benchmark", _PATIENCE) as nats, stream(nats):
+        return await _publish(nats_url, frames, in_flight)
 
 
-def _frames(run: str, claims: int) -> Iterator[bytes]:
-    """Claims take turns, as they do under load."""
+def messages(run: str, claims: int, reply: str = "") -> Iterator[bytes]:
+    """The commands of so many lives; claims take turns, as they do under load."""
     ids = list(claim_ids(run, claims))
     for number, step in enumerate(LIFE):
         for claim_id in ids:
             message = body(claim_id, step, f"step-{number}")
-            yield frame(f"bench.commands.{step.command}.{claim_id}", message, _REPLY)
+            yield frame(f"bench.commands.{step.command}.{claim_id}", message, reply)
 
 
-async def _make_stream(nats: Connection) -> None:
+@asynccontextmanager
+async def stream(nats: Connection) -> AsyncGenerator[None]:
+    """A stream configured as that of commands, for the length of a block."""
     config = (await nats.js.stream_info(COMMANDS)).config
     with suppress(NotFoundError):  # an earlier run was killed
         await nats.js.delete_stream(STREAM)
     await nats.js.add_stream(  # pyright: ignore[reportUnknownMemberType] - untyped options
         replace(config, name=STREAM, subjects=["bench.commands.*.*"])
     )
+    try:
+        yield
+    finally:
+        await nats.js.delete_stream(STREAM)
 
 
 async def _publish(nats_url: str, frames: list[bytes], in_flight: int) -> float:

@@ -83,6 +83,12 @@ TARGETS = (
         more=True,
     ),
     Target(
+        "commands/s with `always`, of what JetStream lets pass a work queue",
+        ratio("always", "queue"),
+        0.7,
+        more=True,
+    ),
+    Target(
         "commands/s with `interval`, of plain CRUD's changes/s",
         ratio("interval", "crud"),
         1.5,
