@@ -239,7 +239,7 @@ def _others(results: Results) -> Iterator[str]:
     yield _wrapped(
         f"`cpor rebuild board` folds {rebuild['events']:,} events in {rebuild['seconds']:.1f} s "
         f"with {rebuild['processes']} processes: {rebuild['rate']:,.0f} events/s, start, indexes "
-        "and swap included. Only reading the same events from the store, by the same query, "
+        "and swap included. Only reading the same events from the store, in the same order, "
         f"comes to {readings}; the best of these counts. The memory is that of the rebuild's own "
         "processes together, without PostgreSQL's."
     )
