@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from nats.aio.client import Client, Server
@@ -31,7 +31,10 @@ CONNECT_TIMEOUT = 10
 FLUSH_TIMEOUT = 5.0
 
 Sink = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes a message of a stream as it was read: subject, reply subject, headers and data."""
+"""Takes a message of a stream as it was read: subject, reply subject, headers and data.
+
+It must not raise: nats-py would stop reading.
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,9 +46,10 @@ class UnreachableError(ConnectionError):
 class Connection(Client):
     """A nats-py client that connects again for ever and tells listeners when it is up or down.
 
-    It reads one thing more than nats-py does, which stops reading for ever at a message whose
-    subject isn't UTF-8 (any publisher can store one in a stream): such bytes arrive as surrogate
-    escapes, and whoever reads the message decides.
+    It reads two things more than nats-py does, which stops reading for ever at them: a message
+    whose subject isn't UTF-8 (any publisher can store one in a stream), where such bytes arrive as
+    surrogate escapes, and whoever reads the message decides; and the answer to a flush that was
+    given up meanwhile.
     """
 
     def __init__(self) -> None:
@@ -160,7 +164,8 @@ class Connection(Client):
         if not self.is_connected and self.pending_data_size + len(data) > self._max_pending_size:
             raise OutboundBufferLimitError
         await self._send_command(data)
-        await self._flush_pending()
+        if self._flush_queue is None or self._flush_queue.empty():
+            await self._flush_pending()
 
     def _tell(self) -> None:
         for listener in tuple(self.listeners):
@@ -193,6 +198,13 @@ class Connection(Client):
         if not self._complained:
             self._complained = True
             _log.warning("nats_error", error=str(error) or type(error).__name__)
+
+    async def _process_pong(self) -> None:
+        # For nats-py an answer that nobody waits for any more is an error that ends all reading.
+        waiting = cast("list[asyncio.Future[bool]]", self._pongs)  # pyright: ignore[reportUnknownMemberType]
+        if waiting and waiting[0].done():
+            waiting[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes

@@ -31,6 +31,8 @@ AGAIN = 30.0
 LONGEST_AGAIN = 3600.0
 IN_FLIGHT = 8
 """Commands that are sent and undecided before the timer waits: others' come in between."""
+SOON = 1.0
+"""Seconds after which a command that was sent, and seems undecided, no longer holds others up."""
 SHORTEST_SLEEP = 0.02
 """Seconds after which the timer looks how far they are, while more are due."""
 LONGEST_SLEEP = 1.0
@@ -91,7 +93,10 @@ class Timer:
                 before = self._sent.get(clock)
                 self._sent[clock] = _Sent(tick, before.times + 1 if before else 1)
             open_still |= {clock: self._sent[clock] for clock in page}
-            flying += sum(self._sent[clock].times == 1 for clock in page)
+            flying += sum(
+                self._sent[clock].times == 1 and tick - self._sent[clock].at < SOON
+                for clock in page
+            )
         self._sent = open_still
         return flying < IN_FLIGHT
 

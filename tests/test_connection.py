@@ -1,6 +1,8 @@
 """The connection to NATS: found, lost, found again, refused, on a real nats-server."""
 
 import asyncio
+import os
+import signal
 import sysconfig
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ import pytest
 from nats.errors import (
     BadSubjectError,
     ConnectionClosedError,
+    FlushTimeoutError,
     MaxPayloadError,
     OutboundBufferLimitError,
 )
@@ -149,6 +152,28 @@ async def test_what_is_sent_while_the_connection_is_lost_waits(nats_server: Nats
             assert (await subscription.next_msg(timeout=10)).data == b"1"
     with pytest.raises(ConnectionClosedError):
         await connection.send([b""])
+
+
+@pytest.mark.fault(15)
+async def test_a_flush_that_was_given_up_does_no_harm_when_its_answer_comes(
+    nats_server: NatsServer,
+) -> None:
+    """The server stood still for a while: what it says then is read, and all that follows."""
+    async with connected(nats_server.url, "test") as connection:
+        subscription = await connection.subscribe("some")  # pyright: ignore[reportUnknownMemberType]
+        os.kill(nats_server.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, nats_server.pid, os.WSTOPPED)  # noqa: ASYNC222 - it stops at once
+        try:
+            with pytest.raises(FlushTimeoutError):
+                await connection.flush(timeout=1)
+        finally:
+            os.kill(nats_server.pid, signal.SIGCONT)
+
+        await connection.publish("some", b"1")
+
+        assert (await subscription.next_msg(timeout=5)).data == b"1"
+        await connection.flush()
+        assert connection.generation == 0
 
 
 async def test_a_connection_waits_for_its_server(nats_server: NatsServer) -> None:
