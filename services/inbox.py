@@ -151,7 +151,11 @@ class PullInbox:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._connection.is_closed:
+            return
         if not self._connection.is_connected:
+            if self._subscription:
+                await self._connection.untap(self._subscription)  # there is nobody to tell
             return
         try:
             async with asyncio.timeout(CLEAN_UP):
@@ -184,7 +188,7 @@ class PullInbox:
     async def _take(self, limit: int) -> list[Message]:
         taken = self._buffer[:limit]
         del self._buffer[:limit]
-        self._buffered_bytes -= sum(len(message.data) for message in taken)
+        self._buffered_bytes -= sum(message.size for message in taken)
         await self._pull()
         return taken
 
@@ -205,7 +209,7 @@ class PullInbox:
             self._delivered += 1
             self._next = message.stream_sequence + 1
         self._buffer.append(message)
-        self._buffered_bytes += len(message.data)
+        self._buffered_bytes += message.size
         self._wake()
 
     async def _on_other(self, message: Msg) -> None:

@@ -60,6 +60,16 @@ class Message:
         """When the stream took it in (UTC, to the microsecond)."""
 
     @property
+    def incarnation(self) -> object:
+        """The same for messages of one incarnation of a consumer, and for no others."""
+        return self._channel
+
+    @property
+    def size(self) -> int:
+        """Bytes of headers and data."""
+        return len(self.headers) + len(self.data)
+
+    @property
     def content_type(self) -> str | None:
         """The header that says what the message is; None without one."""
         headers = {name.lower(): value for name, value in parsed(self.headers).items()}
@@ -97,5 +107,5 @@ class Message:
 def parsed(headers: bytes) -> dict[str, str]:
     """Headers by name, from what goes over the wire."""
     lines = headers.decode(errors="replace").split("\r\n")[1:]
-    pairs = (line.partition(":") for line in lines if line)
-    return {name: value.strip() for name, _, value in pairs}
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -84,13 +84,20 @@ class Projector:
 
         Raises NotNext, changing nothing, when one of them is not the next of its claim.
         """
+        try:
+            await self._take_in(store, batch)
+        except BaseException:
+            self._moved_by.clear()  # what is in memory may be ahead of the tables
+            raise
+
+    async def _take_in(self, store: AsyncConnection, batch: Sequence[Placed]) -> None:
         async with store.pipeline(), store.transaction():
             places = await position.lock(store, self._names)
             last = batch[-1].position
             for projection in self._projections:
                 place = places[projection.name]
                 if place.moved_by != self._moved_by.get(projection.name):
-                    # A transaction of ours failed, or another projector or a rebuild was here.
+                    # A transaction of ours failed, or another projector or a rebuild came between.
                     projection.forget()
                 fresh = [fact for each, fact in batch if each > place.position]
                 if fresh:

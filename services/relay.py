@@ -56,6 +56,8 @@ class Place(NamedTuple):
     sequence: int
     position: int
     """0 in an empty stream."""
+    messages: int = 0
+    """How many it holds."""
     event_id: str = ""
 
 
@@ -131,13 +133,14 @@ class Relay:
         """Where the stream ends, checked against the store.
 
         An empty stream, new or purged, is filled from the store's beginning. Raises StreamsDiffer
-        when the stream begins or ends with another event than the store has there.
+        when the stream begins or ends with another event than the store has there, or lacks some.
         """
         await nats.until_up()
         await restore(nats.js)
         place = await stream_place(nats)
         await _require_same_end(store, place)
         await _require_same_beginning(nats, store, place)
+        await _require_as_many(store, place)
         return place
 
 
@@ -208,7 +211,8 @@ async def stream_place(nats: Connection) -> Place:
         last = await nats.js.get_last_msg(EVENTS, EVERY_EVENT)
     except NotFoundError:
         return Place(first, state.last_seq, 0)
-    return Place(first, state.last_seq, *_carried(last))
+    position, event_id = _carried(last)
+    return Place(first, state.last_seq, position, state.messages, event_id)
 
 
 def _carried(message: RawStreamMsg) -> tuple[int, str]:
@@ -234,6 +238,26 @@ async def _require_same_beginning(nats: Connection, store: AsyncConnection, plac
         raise StreamsDiffer(
             f"CPOR_EVENTS begins at position {begins_at}, where the store begins at"
             f" {row[0] if row else 'nothing'}: events before were deleted from the stream;"
+            " delete it to fill it again from the store"
+        )
+
+
+async def _require_as_many(store: AsyncConnection, place: Place) -> None:
+    """Refuse to add to a stream that lacks events, as one does that was purged while it was filled.
+
+    A purge takes messages and leaves the sequence: who did not notice it publishes what he would
+    have published next, behind what another relay begins anew with.
+    """
+    if not place.position:
+        return
+    rows = await store.execute(
+        "SELECT count(*) FROM cpor.stored_events WHERE notification_id <= %s", [place.position]
+    )
+    row = await rows.fetchone()
+    if row is None or row[0] != place.messages:
+        raise StreamsDiffer(
+            f"CPOR_EVENTS holds {place.messages} events up to position {place.position}, where the"
+            f" store has {row[0] if row else 'none'}: some were deleted from the stream;"
             " delete it to fill it again from the store"
         )
 

@@ -220,6 +220,22 @@ async def test_a_stream_without_its_beginning_stops_the_relay(
 
 
 @pytest.mark.fault(12)
+async def test_a_stream_with_a_gap_stops_the_relay(
+    settings: Settings, nats: Connection, claims: Claims, database_url: str
+) -> None:
+    """Beginning and end are as they must be; what is between is counted."""
+    create(claims, 0, 5)
+    async with running(Relay(settings), settings, nats):
+        log = await until_relayed(nats, database_url)
+    assert await nats.js.delete_msg(EVENTS, 3)
+
+    gap = f"holds 4 events up to position {log[-1].position}, where the store has 5"
+    with pytest.raises(StreamsDiffer, match=gap):
+        async with running(Relay(settings), settings, nats):
+            pass
+
+
+@pytest.mark.fault(12)
 async def test_a_message_deleted_at_the_end_of_the_stream_is_published_again(
     settings: Settings, nats: Connection, claims: Claims, database_url: str
 ) -> None:

@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
 from domain.access import require_member, require_sender
 from domain.catalogue import Catalogue
 from domain.claim import Claim, Remembered
-from domain.command import CreateClaim
+from domain.command import CreateClaim, PassDeadline
 from domain.event import Cause, DomainEvent
 from domain.policy import Policy
 from domain.refusal import (
@@ -49,6 +49,15 @@ class Arrival(NamedTuple):
     message: CommandMessage | BadCommand
     instant: datetime
 
+    @property
+    def passes_deadline(self) -> bool:
+        """Whether it is the timer's."""
+        match self.message:
+            case CommandMessage(command=PassDeadline()):
+                return True
+            case _:
+                return False
+
 
 class Fault(NamedTuple):
     """The command could not be decided: not the answer no, but a defect of ours."""
@@ -64,7 +73,11 @@ class Early(NamedTuple):
     """Until its instant."""
 
 
-Answer = Outcome | Early | Fault
+class Behind(NamedTuple):
+    """A timer's command that an undecided older one must come before: to be put back (R18)."""
+
+
+Answer = Outcome | Early | Behind | Fault
 
 
 @dataclass(slots=True)
@@ -120,7 +133,20 @@ class Claims(EventStoreApplication):
             _log.info("version_conflict", commands=len(arrivals))
         except (_DecisionFailed, DataError) as error:
             _log.error("batch_failed", commands=len(arrivals), error=repr(error))
-        return [self._handle_alone(arrival) for arrival in arrivals]
+        return self._handle_one_by_one(arrivals)
+
+    def _handle_one_by_one(self, arrivals: Sequence[Arrival]) -> list[Answer]:
+        answers: list[Answer] = []
+        undecided: set[UUID] = set()
+        for arrival in arrivals:
+            claim_id = arrival.message.envelope.claim_id
+            if claim_id in undecided and arrival.passes_deadline:
+                answers.append(Behind())
+                continue
+            answers.append(self._handle_alone(arrival))
+            if isinstance(answers[-1], Fault):
+                undecided.add(claim_id)
+        return answers
 
     def _handle_alone(self, arrival: Arrival) -> Answer:
         for _ in range(_CONFLICTS):

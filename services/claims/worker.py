@@ -14,7 +14,8 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from domain.command import PassDeadline
-from services.claims.application import Answer, Arrival, Claims, Early, Fault
+from domain.refusal import NotYetDue
+from services.claims.application import Answer, Arrival, Behind, Claims, Early, Fault
 from services.claims.settled import Settled
 from services.clock import Clock, open_clock
 from services.cloudevent import (
@@ -62,15 +63,6 @@ class _Work(NamedTuple):
 
     message: Message
     arrival: Arrival
-
-    @property
-    def passes_deadline(self) -> bool:
-        """Whether it is the timer's."""
-        match self.arrival.message:
-            case CommandMessage(command=PassDeadline()):
-                return True
-            case _:
-                return False
 
 
 class ClaimsService:
@@ -136,7 +128,8 @@ class Desk:
         library's PersistenceError when the database can't be used, after the batch was put back.
         """
         await self._clock.refresh()
-        self._settled.see(messages)
+        for message in messages:
+            self._settled.see(message)
         in_order = sorted(messages, key=lambda message: message.stream_sequence)
         rest = [message for message in in_order if message.deliveries <= TOGETHER]
         doubtful = [message for message in in_order if message.deliveries > TOGETHER]
@@ -156,7 +149,7 @@ class Desk:
                 await message.nak(_delay(message.deliveries))
 
     async def _work_alone(
-        self, message: Message, together: AbstractSet[int], waiting: Sequence[Message]
+        self, message: Message, together: set[int], waiting: Sequence[Message]
     ) -> None:
         """Decide a command that came often, and may be what the processes before ended over.
 
@@ -180,9 +173,14 @@ class Desk:
     async def _work_together(
         self,
         messages: Sequence[Message],
-        together: AbstractSet[int],
+        together: set[int],
         waiting: Sequence[Message],
     ) -> None:
+        """Decide messages as one batch.
+
+        `together` are the sequences of those that are decided now or were just before: what is put
+        back is taken out of it.
+        """
         work: list[_Work] = []
         hopeless: list[tuple[Message, str]] = []
         for message in messages:
@@ -194,10 +192,11 @@ class Desk:
             except NatsError:
                 raise
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
+                together.discard(message.stream_sequence)
                 hopeless += await self._put_back(message, error)
         work = await self._without_early_deadlines(work, together)
         if work:
-            hopeless += await self._decide_and_answer(work, waiting)
+            hopeless += await self._decide_and_answer(work, together, waiting)
         for message, reason in hopeless:
             await self._give_up(message, reason)
 
@@ -238,7 +237,7 @@ class Desk:
         self, work: Sequence[_Work], together: AbstractSet[int]
     ) -> list[_Work]:
         """The work but for the timer's commands that an older command must come before (R18)."""
-        deadlines = [each for each in work if each.passes_deadline]
+        deadlines = [each for each in work if each.arrival.passes_deadline]
         if deadlines:
             deadlines = await self._perhaps_early(deadlines, together)
         if not deadlines:
@@ -260,7 +259,7 @@ class Desk:
         """
         latest = max(each.message.stream_sequence for each in deadlines)
         if self._settled.up_to(together) < latest:
-            self._settled.begin((await self._nats.js.stream_info(COMMANDS)).state.first_seq)
+            self._settled.starts_at((await self._nats.js.stream_info(COMMANDS)).state.first_seq)
         known = self._settled.up_to(together)
         return [each for each in deadlines if each.message.stream_sequence > known]
 
@@ -285,7 +284,7 @@ class Desk:
         return False
 
     async def _decide_and_answer(
-        self, work: Sequence[_Work], waiting: Sequence[Message]
+        self, work: Sequence[_Work], together: set[int], waiting: Sequence[Message]
     ) -> list[tuple[Message, str]]:
         """Decide, answer, and return what is to be given up."""
         try:
@@ -296,12 +295,14 @@ class Desk:
             raise
         hopeless: list[tuple[Message, str]] = []
         frames: list[bytes] = []
-        undone: list[tuple[Message, Early | Exception]] = []
+        undone: list[tuple[Message, Early | Behind | Exception]] = []
         for each, answer in zip(work, answers, strict=True):
             try:
                 match answer:
                     case Fault(error=error):
                         undone.append((each.message, error))
+                    case Behind():
+                        undone.append((each.message, answer))
                     case Early() if answer.wait <= EARLY:
                         undone.append((each.message, answer))
                     case Early(outcome=outcome) | (Outcome() as outcome):
@@ -310,10 +311,14 @@ class Desk:
                 undone.append((each.message, error))
         await self._nats.send(frames)
         for message, why in undone:
-            if isinstance(why, Early):
-                await message.nak(max(why.wait.total_seconds(), SHORTEST_DELAY))
-            else:
-                hopeless += await self._put_back(message, why)
+            together.discard(message.stream_sequence)
+            match why:
+                case Behind():
+                    await message.nak(SHORTEST_DELAY)
+                case Early():
+                    await message.nak(max(why.wait.total_seconds(), SHORTEST_DELAY))
+                case _:
+                    hopeless += await self._put_back(message, why)
         return hopeless
 
     async def _decide(self, work: Sequence[_Work], waiting: Sequence[Message]) -> list[Answer]:
@@ -344,7 +349,7 @@ class Desk:
         Nobody waits for the server: an outcome is derived again whenever its command comes again.
         """
         self._settled.settle(message)
-        if outcome.refusal is not None:
+        if outcome.refusal is not None and not isinstance(outcome.refusal, NotYetDue):
             self._refused.put(message, outcome)
         envelope = outcome.envelope
         subject = outcome_subject(envelope.claim_id, envelope.command_id)

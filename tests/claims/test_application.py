@@ -11,7 +11,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from domain.refusal import StaleVersion
-from services.claims.application import Answer, Claims, Early, Fault
+from services.claims.application import Answer, Behind, Claims, Early, Fault
 from services.cloudevent import CommandMessage, Outcome
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
@@ -359,6 +359,24 @@ def test_a_command_that_breaks_its_decision_leaves_the_others_of_its_batch_alone
 
     assert [type(answer) for answer in answers] == [Outcome, Fault, Outcome, Outcome]
     assert outcome(answers[3])["version"] == 2
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.fault(35)
+def test_a_deadline_does_not_pass_an_older_command_that_could_not_be_decided(
+    claims: Claims,
+) -> None:
+    """The decline arrived first and fails by a defect of ours: the deadline is put back with it."""
+    to_approval(claims)
+    decline = arrival(CLAIM, "decline_consent", actor=CUSTOMER)
+    assert isinstance(decline.message, CommandMessage)
+    object.__setattr__(decline.message.command, "reason", object())
+    due = {"clock": "consent", "due_at": "2021-05-25T00:00:00Z"}
+    deadline = arrival(CLAIM, "pass_deadline", due, actor=TIMER, at=NOON.replace(day=25, hour=0))
+
+    answers = claims.handle([decline, deadline, arrival(OTHER, "create_claim", CREATE)])
+
+    assert [type(answer) for answer in answers] == [Fault, Behind, Outcome]
 
 
 @pytest.mark.rule("R18")
