@@ -68,7 +68,7 @@ async def _pass_through(nats: Connection, frames: list[bytes], in_flight: int) -
         while left:
             taken = await inbox.take()
             left -= len(taken)
-            acknowledgements = [message.acked() for message in taken]
+            acknowledgements = [message.ack_frame() for message in taken]
             await nats.send([*acknowledgements, *islice(waiting, len(taken))])
         while (await nats.js.stream_info(STREAM)).state.messages:  # noqa: ASYNC110 - elsewhere
             await asyncio.sleep(_GLANCE)

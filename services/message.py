@@ -75,7 +75,7 @@ class Message:
         headers = {name.lower(): value for name, value in parsed(self.headers).items()}
         return headers.get("content-type")
 
-    def acked(self) -> bytes:
+    def ack_frame(self) -> bytes:
         """The answer that `ack` sends, as it goes over the wire."""
         return self._channel.frame(self._reply, b"+ACK")
 

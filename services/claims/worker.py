@@ -353,7 +353,7 @@ class Desk:
             self._refused.put(message, outcome)
         envelope = outcome.envelope
         subject = outcome_subject(envelope.claim_id, envelope.command_id)
-        return self._nats.frame(subject, outcome.message(), _OUTCOME), message.acked()
+        return self._nats.frame(subject, outcome.message(), _OUTCOME), message.ack_frame()
 
 
 _Value = TypeVar("_Value")
