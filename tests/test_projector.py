@@ -233,6 +233,29 @@ async def test_rows_in_memory_count_only_while_they_are_those_of_the_table(
     await require_told(store, [life])
 
 
+async def test_rows_in_memory_end_with_a_transaction_that_another_projection_broke(
+    settings: Settings, store: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The board had taken its part in; what it remembers of that is not in its table."""
+    life = told(*ex.SUBMITTED)
+    log = [Placed(*entry) for entry in interleaved(life)]
+    await position.begin(store, PROJECTIONS)
+    projector = Projector(settings)
+    await projector.take_in(store, log[:1])
+    with monkeypatch.context() as broken:
+        broken.setattr(OpenClocks, "take_in", _fail)
+        with pytest.raises(RuntimeError):
+            await projector.take_in(store, log[1:2])
+
+    await projector.take_in(store, log[1:])
+
+    await require_told(store, [life])
+
+
+async def _fail(*_: object) -> None:
+    raise RuntimeError("a defect")
+
+
 async def test_the_rows_that_changed_last_are_kept_in_memory(store: AsyncConnection) -> None:
     """So many, and until they are to be forgotten: of the table's rows nothing is read then."""
     board = ClaimBoard(keep=2)
