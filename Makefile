@@ -20,9 +20,8 @@ run: $(RUNTIME)
 demo: $(RUNTIME)
 	@trap '' INT; exec $(BIN)/cpor demo --follow-parent
 
-# Two processes, each with servers of its own: most of the time a test waits for something.
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not browser and not long and not nemesis" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not long and not nemesis" $(ARGS)
 
 # The cases of docs/faults.md, whole: killed as often, stalled as long as they say.
 faults: $(DEV)

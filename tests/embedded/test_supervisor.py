@@ -64,8 +64,9 @@ class Run:
             await asyncio.wait([self._task])
 
     def pid(self, name: str) -> int:
-        """The process of a stand-in."""
-        return int((self.folder / f"{name}.pid").read_text())
+        """The process of a stand-in; 0 until it has begun."""
+        file = self.folder / f"{name}.pid"
+        return int(file.read_text() or "0") if file.exists() else 0
 
     async def until_said(self, part: str) -> None:
         """Wait until the supervisor has said something."""
@@ -74,9 +75,10 @@ class Run:
 
 @pytest.fixture
 async def run(tmp_path: Path, settings: Settings) -> AsyncGenerator[Run]:
-    """A run that is ready."""
+    """A run that is ready, with its stand-ins."""
     run = Run(tmp_path, settings)
     await run.start()
+    assert await holds(lambda: min(run.pid("claims"), run.pid("web")) > 0, _TIMEOUT)
     yield run
     await run.stop()
 
@@ -112,7 +114,7 @@ class TestRun:
         os.kill(crashed, signal.SIGKILL)
 
         await run.until_said("claims ended (SIGKILL); starting it again.")
-        assert await holds(lambda: run.pid("claims") != crashed, _TIMEOUT)
+        assert await holds(lambda: run.pid("claims") not in {0, crashed}, _TIMEOUT)
         assert run.pid("web") == other
 
     @pytest.mark.fault(8)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
@@ -54,7 +54,11 @@ async def _up(settings: Settings) -> AsyncGenerator[Process]:
 def _services(settings: Settings) -> dict[str, psutil.Process]:
     """The services of a data directory that run, by their names."""
     found = survivors(lambda process: Service.is_one(process, str(settings.data_dir)))
-    return {process.cmdline()[4]: process for process in found}
+    services: dict[str, psutil.Process] = {}
+    for process in found:
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            services[process.cmdline()[4]] = process
+    return services
 
 
 @pytest.mark.parametrize("told", [SIGINT, SIGTERM])
