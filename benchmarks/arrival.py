@@ -19,7 +19,7 @@ _LONGER_GLANCE = 0.05
 async def seconds_until_relayed(nats: Connection, position: int) -> float:
     """Seconds until the event stream has come to a position."""
     start = perf_counter()
-    while await _relayed(nats) < position:  # noqa: ASYNC110 - of another process
+    while await _relayed(nats) < position:  # noqa: ASYNC110 - the server only answers
         await asyncio.sleep(_LONGER_GLANCE)
     return perf_counter() - start
 

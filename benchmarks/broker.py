@@ -31,9 +31,14 @@ _PATIENCE = 120.0
 
 async def measure(bench: Bench) -> dict[str, Any]:
     """Publishes per second that are acknowledged."""
+    return await measured(bench, "benchmarks.broker")
+
+
+async def measured(bench: Bench, module: str) -> dict[str, Any]:
+    """Messages per second that this module's `main` gets done."""
     claims = bench.sizes.claims
     seconds: float = await ask(
-        "benchmarks.broker",
+        module,
         nats_url=bench.system.settings.nats_url,
         run=bench.next_run(),
         claims=claims,

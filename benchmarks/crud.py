@@ -104,7 +104,7 @@ async def _all(pool: Any, lives: Iterator[UUID]) -> None:  # noqa: ANN401 - asyn
     await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
 
 
-async def _change(connection: Any, claim_id: UUID, step: Step) -> None:  # noqa: ANN401 - see above
+async def _change(connection: Any, claim_id: UUID, step: Step) -> None:  # noqa: ANN401 - asyncpg is untyped
     if step.command == "create_claim":
         version, claim = 1, dict(step.data)
         await connection.execute(_CREATE, claim_id, json.dumps(claim))

@@ -15,7 +15,7 @@ from services.settings import CHECKOUT
 MIB = 1024 * 1024
 
 
-async def ask(module: str, **task: object) -> Any:  # noqa: ANN401 - JSON
+async def ask(module: str, **task: object) -> Any:  # noqa: ANN401 - JSON may be anything
     """What `python -m module`, given a task as JSON, prints as JSON."""
     return json.loads(await output(sys.executable, "-m", module, json.dumps(task)))
 

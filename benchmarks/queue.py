@@ -16,10 +16,8 @@ from typing import Any
 
 from nats.js.api import AckPolicy, ConsumerConfig
 
-from benchmarks.bench import IN_FLIGHT, Bench
-from benchmarks.broker import STREAM, messages, stream
-from benchmarks.lifecycle import LIFE
-from benchmarks.process import ask
+from benchmarks.bench import Bench
+from benchmarks.broker import STREAM, measured, messages, stream
 from services import log
 from services.connection import Connection, connected
 from services.inbox import Durable, PullInbox
@@ -31,15 +29,7 @@ _GLANCE = 0.01
 
 async def measure(bench: Bench) -> dict[str, Any]:
     """Messages per second that have come and gone."""
-    claims = bench.sizes.claims
-    seconds: float = await ask(
-        "benchmarks.queue",
-        nats_url=bench.system.settings.nats_url,
-        run=bench.next_run(),
-        claims=claims,
-        in_flight=IN_FLIGHT,
-    )
-    return {"rate": round(claims * len(LIFE) / seconds, 1)}
+    return await measured(bench, "benchmarks.queue")
 
 
 async def main(nats_url: str, run: str, claims: int, in_flight: int) -> float:
@@ -70,7 +60,7 @@ async def _pass_through(nats: Connection, frames: list[bytes], in_flight: int) -
             left -= len(taken)
             acknowledgements = [message.ack_frame() for message in taken]
             await nats.send([*acknowledgements, *islice(waiting, len(taken))])
-        while (await nats.js.stream_info(STREAM)).state.messages:  # noqa: ASYNC110 - elsewhere
+        while (await nats.js.stream_info(STREAM)).state.messages:  # noqa: ASYNC110 - the server only answers
             await asyncio.sleep(_GLANCE)
         return perf_counter() - start
 

@@ -153,5 +153,5 @@ def findings(results: Results) -> Iterator[Finding]:
 
 def shown(value: float, unit: str = "") -> str:
     """A number as people read it, with as many digits as it deserves."""
-    digits = 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2  # noqa: PLR2004 - see there
+    digits = 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2  # noqa: PLR2004 - three digits count
     return f"{value:,.{digits}f} {unit}".rstrip()
