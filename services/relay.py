@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from secrets import token_hex
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -154,7 +154,8 @@ async def publish_batch(
     """Publish directly after the message with this sequence; the new last sequence.
 
     Without `atomic` each event names the one before it, so that what is taken is a beginning of the
-    batch. Every relay has the same event for a sequence: two at once write one log.
+    batch. Every relay has the same event for a sequence (but in a stream that was purged, which is
+    counted whenever a place is looked for): two at once write one log.
 
     Raises BatchRefusedError when the last was not taken; TimeoutError when that is not known.
     """
@@ -232,12 +233,11 @@ async def _require_same_beginning(nats: Connection, store: AsyncConnection, plac
     if not place.position:
         return
     begins_at, _ = _carried(await nats.js.get_msg(EVENTS, place.first))
-    rows = await store.execute("SELECT min(notification_id) FROM cpor.stored_events")
-    row = await rows.fetchone()
-    if row is None or row[0] != begins_at:
+    begins = await _one(store, "SELECT min(notification_id) FROM cpor.stored_events")
+    if begins != begins_at:
         raise StreamsDiffer(
             f"CPOR_EVENTS begins at position {begins_at}, where the store begins at"
-            f" {row[0] if row else 'nothing'}: events before were deleted from the stream;"
+            f" {begins or 'nothing'}: events before were deleted from the stream;"
             " delete it to fill it again from the store"
         )
 
@@ -250,14 +250,13 @@ async def _require_as_many(store: AsyncConnection, place: Place) -> None:
     """
     if not place.position:
         return
-    rows = await store.execute(
-        "SELECT count(*) FROM cpor.stored_events WHERE notification_id <= %s", [place.position]
+    events = await _one(
+        store, "SELECT count(*) FROM cpor.stored_events WHERE notification_id <= %s", place.position
     )
-    row = await rows.fetchone()
-    if row is None or row[0] != place.messages:
+    if events != place.messages:
         raise StreamsDiffer(
             f"CPOR_EVENTS holds {place.messages} events up to position {place.position}, where the"
-            f" store has {row[0] if row else 'none'}: some were deleted from the stream;"
+            f" store has {events}: some were deleted from the stream;"
             " delete it to fill it again from the store"
         )
 
@@ -266,19 +265,25 @@ async def _require_same_end(store: AsyncConnection, place: Place) -> None:
     """Refuse to go on after a message that the store has no event for."""
     if not place.position:
         return
-    rows = await store.execute(
+    event_id = await _one(
+        store,
         "SELECT originator_id::text || '-' || originator_version FROM cpor.stored_events"
         " WHERE notification_id = %s",
-        [place.position],
+        place.position,
     )
-    row = await rows.fetchone()
-    if row is None or row[0] != place.event_id:
+    if event_id != place.event_id:
         raise StreamsDiffer(
             f"CPOR_EVENTS ends with event {place.event_id} at position {place.position},"
-            f" where the store has {row[0] if row else 'nothing'}:"
+            f" where the store has {event_id or 'nothing'}:"
             " the store was set back, or is another one;"
             " bring the store back, or delete the stream to fill it again from this store"
         )
+
+
+async def _one(store: AsyncConnection, query: LiteralString, *parameters: object) -> object:
+    """The one value that a query is for; None where there is no row."""
+    row = await (await store.execute(query, parameters)).fetchone()
+    return row[0] if row else None
 
 
 async def _read(store: AsyncConnection, after: int) -> list[LogEntry]:

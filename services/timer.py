@@ -30,7 +30,7 @@ AGAIN = 30.0
 """Seconds after which a command is sent once more when its clock is still open; then twice that."""
 LONGEST_AGAIN = 3600.0
 IN_FLIGHT = 8
-"""Commands that are sent and undecided before the timer waits: others' come in between."""
+"""Commands sent within SOON and undecided before the timer waits: others' come in between."""
 SOON = 1.0
 """Seconds after which a command that was sent, and seems undecided, no longer holds others up."""
 SHORTEST_SLEEP = 0.02
