@@ -200,9 +200,9 @@ class _Attributes(BaseModel):
 
 
 @lru_cache(maxsize=10_000)
-def _actor(role: Role, org: str | None, id: str) -> Actor:  # noqa: A002 - as the actor has it
+def _actor(role: Role, org: str | None, actor_id: str) -> Actor:
     """The actor, checked once: the same people send most commands. Raises ValidationError."""
-    return Actor(role=role, org=org, id=id)
+    return Actor(role=role, org=org, id=actor_id)
 
 
 def trace_of(traceparent: object) -> str | None:

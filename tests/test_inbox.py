@@ -32,6 +32,7 @@ from services.streams import (
     restore,
 )
 from tests.free_port import free_port
+from tests.no_channel import NoChannel
 
 COMMAND = command_subject("submit_claim", "a")
 EVENT = event_subject("submitted", "a")
@@ -132,21 +133,11 @@ async def test_a_message_says_when_and_as_what_it_arrived(nats: Connection) -> N
 def test_a_message_from_behind_a_domain_is_read_alike() -> None:
     """Leaf nodes and accounts put two more words into the reply subject."""
     long = b"$JS.ACK.hub.ACCHASH.CPOR_EVENTS.projector.3.17.4.1795360898345338908.0.rnd"
-    message = Message(_NoChannel(), EVENT.encode(), long, b"", b"")
+    message = Message(NoChannel(), EVENT.encode(), long, b"", b"")
 
     assert (message.stream, message.deliveries) == ("CPOR_EVENTS", 3)
     assert (message.stream_sequence, message.consumer_sequence) == (17, 4)
     assert message.arrived_at.isoformat() == "2026-11-22T15:21:38.345338+00:00"
-
-
-class _NoChannel:
-    """Takes no answers."""
-
-    def frame(self, reply: str, body: bytes) -> bytes:
-        raise AssertionError(reply, body)
-
-    async def send(self, frame: bytes) -> None:
-        raise AssertionError(frame)
 
 
 async def test_acked_is_done_and_nacked_comes_again_later(nats: Connection) -> None:

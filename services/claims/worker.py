@@ -52,8 +52,8 @@ EARLY = timedelta(seconds=10)
 MEMORY = 10_000
 """How many of the latest messages something is remembered of."""
 SHORTEST_DELAY = 0.5
-_OUTCOME = header_block({"Content-Type": CONTENT_TYPE})
 _LONGEST_DELAY = 30.0
+_OUTCOME = header_block({"Content-Type": CONTENT_TYPE})
 
 _log = structlog.get_logger(__name__)
 

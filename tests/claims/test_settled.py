@@ -4,22 +4,12 @@ import pytest
 
 from services.claims.settled import MOST, Settled
 from services.message import Message
+from tests.no_channel import NoChannel
+
+STREAM = NoChannel()
 
 
-class _NoChannel:
-    """Takes no answers."""
-
-    def frame(self, reply: str, body: bytes) -> bytes:
-        raise AssertionError(reply, body)
-
-    async def send(self, frame: bytes) -> None:
-        raise AssertionError(frame)
-
-
-STREAM = _NoChannel()
-
-
-def message(sequence: int, stream: _NoChannel = STREAM) -> Message:
+def message(sequence: int, stream: NoChannel = STREAM) -> Message:
     """A command as an incarnation of the stream delivers it."""
     reply = b"$JS.ACK.CPOR_COMMANDS.claims.1.%d.1.1795360898345338908.0" % sequence
     return Message(stream, b"cpor.commands.x.y", reply, b"", b"")
@@ -77,7 +67,7 @@ def test_a_stream_that_was_made_anew_is_not_taken_for_the_old_one() -> None:
     known.starts_at(8)
     assert known.up_to(NOTHING) == 9
 
-    known.see(message(9, _NoChannel()))
+    known.see(message(9, NoChannel()))
     known.settle(message(10))
     assert known.up_to({9, 10}) == 0
 
