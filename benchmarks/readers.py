@@ -1,7 +1,8 @@
 """Only reading the events from the store: what a rebuild is compared with.
 
 Several processes read a part of the claims each, in the order of a rebuild but by COPY, and do
-nothing with it. Run by itself, `python -m benchmarks.readers TASK` prints when it began and ended, as JSON.
+nothing with it. Run by itself, `python -m benchmarks.readers TASK` prints when it began and ended,
+as JSON.
 """
 
 import asyncio
