@@ -1,6 +1,6 @@
 """Who is calling."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated
 
@@ -10,13 +10,18 @@ from pydantic import ValidationError
 
 from domain.actor import Actor
 from domain.vocabulary import Role
+from services.web import session
+from services.web.backend import Served
 from services.web.problem import Unauthenticated
 
 HEADER = "X-Cpor-Actor"
 """In the mode `dev` the caller names itself in it: `<role>;<org>;<id>`."""
 
-Authentication = Callable[[Request], Actor]
-"""Tells who sends a request. Raises Unauthenticated when nobody does."""
+Identification = Callable[[Request], Awaitable[Actor | None]]
+"""Tells whom a request's own headers name; None when they name nobody.
+
+Raises Unauthenticated when they do so wrongly.
+"""
 
 _PARTS = 3
 _WRONG: Mapping[str | int, str] = MappingProxyType(
@@ -35,10 +40,12 @@ _scheme = APIKeyHeader(
 )
 
 
-def dev(request: Request) -> Actor:
-    """Who the caller says it is. Raises Unauthenticated for who says nothing, or nothing clear."""
+async def dev(request: Request) -> Actor | None:
+    """Who the caller says it is. Raises Unauthenticated for who says nothing clear."""
     values = request.headers.getlist(HEADER)
-    if len(values) != 1:
+    if not values:
+        return None
+    if len(values) > 1:
         raise Unauthenticated(f"send the header {HEADER}: <role>;<org>;<id>, once")
     parts = [part.strip() for part in values[0].split(";")]
     if len(parts) != _PARTS:
@@ -55,10 +62,21 @@ def dev(request: Request) -> Actor:
         raise Unauthenticated(f"{HEADER} is wrong: {detail}") from None
 
 
-def authenticated(request: Request, _: Annotated[str | None, Security(_scheme)]) -> Actor:
-    """The caller. Raises Unauthenticated when nobody says who it is."""
-    authenticate: Authentication = request.app.state.authenticate
-    return authenticate(request)
+async def authenticated(
+    request: Request, backend: Served, _: Annotated[str | None, Security(_scheme)]
+) -> Actor:
+    """The caller: whom its headers name, else who is signed in.
+
+    Raises Unauthenticated when nobody says who it is.
+    """
+    identify: Identification = request.app.state.identify
+    named = await identify(request)
+    if named is not None:
+        return named
+    person = await session.find(backend, request)
+    if person is None:
+        raise Unauthenticated(f"send the header {HEADER}: <role>;<org>;<id>, once")
+    return person.actor
 
 
 Caller = Annotated[Actor, Depends(authenticated)]

@@ -144,7 +144,7 @@ async def read(
     if version is not None and as_of is not None:
         raise Invalid([FieldError("/as_of", "can't be together with version")])
     if wait_for is not None:
-        response.headers[POSITION_HEADER] = str(await _wait(backend, wait_for))
+        response.headers[POSITION_HEADER] = str(await wait_until_seen(backend, wait_for))
     now = await backend.now()
     async with backend.pool.connection() as connection:
         row = await readable_row(connection, claim_id, caller)
@@ -161,7 +161,7 @@ async def _readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> S
         return await _events(connection, claim_id)
 
 
-async def _wait(backend: Backend, position: int) -> int:
+async def wait_until_seen(backend: Backend, position: int) -> int:
     """Wait until the board has come to this position, or too long: how far it has come."""
     give_up_at = monotonic() + LONGEST_WAIT
     backoff = Backoff(0.005, 0.1)

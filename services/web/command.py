@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -10,13 +10,13 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 
 from domain.access import SENDERS
+from domain.actor import Actor
 from domain.command import COMMANDS
 from domain.refusal import FieldError, Invalid
 from services import sender
 from services.cloudevent import command_event, trace_of
-from services.connection import Connection
 from services.sender import NotStored, send
-from services.web.backend import Served
+from services.web.backend import Backend, Served
 from services.web.body import read_json
 from services.web.caller import Caller
 from services.web.example import DATA
@@ -66,44 +66,64 @@ def _handler(command: str) -> Callable[..., Coroutine[Any, Any, Response]]:
         if_match: IfMatch = None,
     ) -> Response:
         command_id = _command_id(idempotency_key)
-        message = command_event(
+        outcome = await deliver(
+            backend,
             claim_id=claim_id,
             command=command,
             command_id=command_id,
             data=await read_json(request),
             actor=caller,
-            source=SOURCE,
-            time=backend.clock.now(),
             expected_version=_expected_version(if_match),
             traceparent=trace_of(request.headers.get("traceparent")),
-        )
-        outcome = await _outcome(
-            backend.broker.connection,
-            message,
-            claim_id=claim_id,
-            command=command,
-            command_id=command_id,
         )
         headers = {"Idempotency-Key": command_id}
         if outcome["version"] is not None:
             headers["ETag"] = f'"{outcome["version"]}"'
         problem = outcome.get("problem")
-        code = problem["type"].rpartition("/")[2] if problem else "accepted"
-        backend.metrics.outcomes.labels(command, code).inc()
         return answer(problem, headers) if problem else JSONResponse(outcome, headers=headers)
 
     return handle
 
 
-async def _outcome(
-    nats: Connection, message: bytes, *, claim_id: UUID, command: str, command_id: str
+async def deliver(
+    backend: Backend,
+    *,
+    claim_id: UUID,
+    command: str,
+    command_id: str,
+    data: Mapping[str, Any],
+    actor: Actor,
+    expected_version: int | None = None,
+    traceparent: str | None = None,
 ) -> dict[str, Any]:
+    """Send a command on the command stream, whoever asked for it; its outcome's `data`.
+
+    Raises Unavailable when nothing was recorded, and OutcomeUnknown.
+    """
+    message = command_event(
+        claim_id=claim_id,
+        command=command,
+        command_id=command_id,
+        data=data,
+        actor=actor,
+        source=SOURCE,
+        time=backend.clock.now(),
+        expected_version=expected_version,
+        traceparent=traceparent,
+    )
+    nats = backend.broker.connection
     try:
-        return await send(nats, message, claim_id=claim_id, command=command, command_id=command_id)
+        outcome = await send(
+            nats, message, claim_id=claim_id, command=command, command_id=command_id
+        )
     except NotStored as error:
         raise Unavailable(str(error)) from error
     except sender.OutcomeUnknown as error:
         raise OutcomeUnknown(str(error)) from error
+    problem = outcome.get("problem")
+    code = problem["type"].rpartition("/")[2] if problem else "accepted"
+    backend.metrics.outcomes.labels(command, code).inc()
+    return outcome
 
 
 def _command_id(given: str | None) -> str:

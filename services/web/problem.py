@@ -181,7 +181,7 @@ async def _on_refusal(_: Request, refusal: Refusal) -> Response:
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> Response:
-    return respond(Invalid(list(_field_errors(error))))
+    return respond(Invalid(list(field_errors(error))))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -206,7 +206,7 @@ async def _on_unavailable(_: Request, error: Exception) -> Response:
     return respond(Unavailable(f"{server} can't be used at the moment"))
 
 
-def _field_errors(error: RequestValidationError) -> Iterable[FieldError]:
+def field_errors(error: RequestValidationError) -> Iterable[FieldError]:
     """Parameters by their names, fields of a body by their JSON pointers."""
     for wrong in error.errors():
         _, *place = wrong["loc"]
