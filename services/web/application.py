@@ -24,6 +24,7 @@ from services.web import (
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
+from services.web.page import sign_in, taste
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,10 +49,12 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.authenticate = caller.dev
+    app.state.identify = caller.dev
     problem.register(app)
     for part in (command, claim, document, reference, operation, clock, problem):
         app.include_router(part.router)
+    for page in (sign_in, taste):
+        app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(
         Guard,

@@ -1,11 +1,10 @@
 """A page to read the API's description, which needs nothing from elsewhere."""
 
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
@@ -37,12 +36,6 @@ _PAGE = """<!doctype html>
 </html>
 """
 router = APIRouter()
-
-
-@router.get("/", include_in_schema=False)
-async def lead_on() -> Response:
-    """Lead whoever opens the system's address in a browser to what there is to see."""
-    return RedirectResponse("/docs", HTTPStatus.FOUND)
 
 
 @router.get("/docs", include_in_schema=False)

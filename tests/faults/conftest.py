@@ -121,8 +121,8 @@ async def built(
         upstream = Upstream(nats)
         await upstream.listen()
         try:
-            async with opened(wired if "web" in far else direct) as (_, client):
-                site = Site(direct, client, away)
+            async with opened(wired if "web" in far else direct) as (app, client):
+                site = Site(direct, app, client, away)
                 plant = Plant(site, database, broker, nats, upstream, store, database_url, near)
                 await plant.set_clock(MONDAY)
                 for name in MODULES:

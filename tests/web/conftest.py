@@ -99,10 +99,26 @@ class Services:
 class Site:
     """The whole system in this process, and a client of its web application."""
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, services: Services) -> None:
+    def __init__(
+        self, settings: Settings, app: FastAPI, client: httpx.AsyncClient, services: Services
+    ) -> None:
         self.settings = settings
+        self.app = app
         self.client = client
         self.services = services
+
+    def browser(self) -> httpx.AsyncClient:
+        """A client that keeps its cookies for itself."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url=ADDRESS, timeout=30
+        )
+
+    async def signed_in(self, persona: str) -> httpx.AsyncClient:
+        """A browser in which somebody is signed in."""
+        browser = self.browser()
+        response = await browser.post("/sign-in", data={"persona": persona})
+        assert response.status_code == HTTPStatus.SEE_OTHER, response.text
+        return browser
 
     async def send(
         self, claim_id: str, command: str, data: object = None, *, by: str, **headers: str
@@ -186,8 +202,8 @@ async def running(database_url: str, nats_url: str, folder: Path) -> AsyncGenera
     for name in MODULES:
         services.start(name)
     try:
-        async with opened(settings) as (_, client):
-            site = Site(settings, client, services)
+        async with opened(settings) as (app, client):
+            site = Site(settings, app, client, services)
             await site.until_ready()
             yield site
     finally:
@@ -231,6 +247,12 @@ async def own_site(database_url: str, nats_url: str, tmp_path: Path) -> AsyncGen
     """
     async with running(database_url, nats_url, tmp_path / "data") as site:
         yield site
+
+
+@pytest.fixture
+def browser(site: Site) -> httpx.AsyncClient:
+    """A browser in which nobody is signed in yet."""
+    return site.browser()
 
 
 class Freezer:

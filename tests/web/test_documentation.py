@@ -130,8 +130,8 @@ async def test_the_bare_address_leads_to_what_there_is_to_see(alone: httpx.Async
     """Whoever opens it in a browser reads no error."""
     response = await alone.get("/")
 
-    assert response.status_code == 302
-    assert response.headers["location"] == "/docs"
+    assert response.status_code == 303
+    assert response.headers["location"] == "/sign-in"
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -1,0 +1,41 @@
+"""What somebody does on a page: a command, sent like every other."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from services.web.claim import wait_until_seen
+from services.web.command import deliver
+from services.web.page.visit import Visit
+
+COMMAND_ID: Final = "command_id"
+"""The form's hidden field: made with the form, so that sending it twice has its effect once."""
+
+
+async def do(
+    visit: Visit,
+    claim_id: UUID,
+    command: str,
+    data: Mapping[str, Any],
+    *,
+    command_id: str,
+    expected_version: int | None = None,
+) -> dict[str, Any] | None:
+    """Send a command; None once it is recorded and on the board, else the problem that it met.
+
+    `expected_version` is the version of the claim that the page showed (R14). Raises Unavailable
+    and OutcomeUnknown.
+    """
+    outcome = await deliver(
+        visit.backend,
+        claim_id=claim_id,
+        command=command,
+        command_id=command_id,
+        data=data,
+        actor=visit.actor,
+        expected_version=expected_version,
+    )
+    problem: dict[str, Any] | None = outcome.get("problem")
+    if problem is None:
+        await wait_until_seen(visit.backend, outcome["position"])
+    return problem

@@ -1,0 +1,69 @@
+"""Routes of pages: what goes wrong in them is told by a page, too."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import urlencode
+
+import nats.errors
+import psycopg
+import structlog
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from psycopg_pool import PoolTimeout
+
+from domain.refusal import Invalid, Refusal
+from services.web import problem
+from services.web.page.taste import taste_of
+from services.web.page.visit import Guest, SignInNeeded
+
+_UNREACHABLE = (
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    nats.errors.Error,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are pages, and that leads to the sign-in who is not signed in."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with what it raises turned into pages."""
+        handle = super().get_route_handler()
+
+        async def handle_as_page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except SignInNeeded:
+                return _to_sign_in(request)
+            except Refusal as refusal:
+                return _refused(request, refusal)
+            except RequestValidationError as error:
+                return _refused(request, Invalid(list(problem.field_errors(error))))
+            except _UNREACHABLE as error:
+                _log.warning("server_unavailable", error=str(error) or type(error).__name__)
+                return _refused(request, problem.Unavailable("a server of ours can't be reached"))
+
+        return handle_as_page
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Back to this page afterwards, if it can be looked at again."""
+    url = request.url
+    to = f"{url.path}?{url.query}" if url.query else url.path
+    address = f"/sign-in?{urlencode({'to': to})}" if request.method == "GET" else "/sign-in"
+    if request.headers.get("HX-Request") == "true":
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    return RedirectResponse(address, 303)
+
+
+def _refused(request: Request, refusal: Refusal) -> Response:
+    backend = request.app.state.backend
+    guest = Guest(request, backend, None, taste_of(request, backend.settings), backend.clock.now())
+    told = problem.body(refusal)
+    return guest.page("problem.html", status=told["status"], problem=told, code=refusal.code)

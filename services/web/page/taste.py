@@ -1,0 +1,102 @@
+"""How somebody likes to read: language, theme and time zone, kept in cookies of their browser."""
+
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel import negotiate_locale
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.settings import Settings
+from services.web.page.translation import Language
+
+_YEAR = 365 * 24 * 3600
+
+
+class Theme(StrEnum):
+    """Light on dark or dark on light; `auto` is as the device has it."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Taste(NamedTuple):
+    """How one reader likes the pages."""
+
+    language: Language
+    theme: Theme
+    time_zone: ZoneInfo
+
+
+LANGUAGE: Final = "cpor_language"
+THEME: Final = "cpor_theme"
+TIME_ZONE: Final = "cpor_time_zone"
+"""Set by the browser itself when nobody chose one, from what its device says."""
+
+router = APIRouter(include_in_schema=False)
+
+
+def taste_of(request: Request, settings: Settings) -> Taste:
+    """How the sender of a request likes the pages; what is not known is the system's default."""
+    cookies = request.cookies
+    language = cookies.get(LANGUAGE) or _accepted(request) or settings.language
+    theme = cookies.get(THEME)
+    return Taste(
+        Language(language) if language in list(Language) else Language(settings.language),
+        Theme(theme) if theme in list(Theme) else Theme.AUTO,
+        _zone(cookies.get(TIME_ZONE, "")),
+    )
+
+
+@cache
+def time_zones() -> tuple[str, ...]:
+    """The names that can be chosen from."""
+    return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
+
+
+@router.post("/taste")
+async def choose(
+    request: Request,
+    back: Annotated[str, Form()] = "/",
+    language: Annotated[str, Form()] = "",
+    theme: Annotated[str, Form()] = "",
+    time_zone: Annotated[str, Form()] = "",
+) -> Response:
+    """Remember what was chosen, and lead back to where it was chosen."""
+    response = RedirectResponse(own_address(back), 303)
+    chosen = {
+        LANGUAGE: language if language in list(Language) else "",
+        THEME: theme if theme in list(Theme) else "",
+        TIME_ZONE: time_zone if time_zone in available_timezones() else "",
+    }
+    secure = request.app.state.backend.settings.public_url.startswith("https:")
+    for name, value in chosen.items():
+        if value:
+            response.set_cookie(name, value, max_age=_YEAR, path="/", secure=secure, samesite="lax")
+    return response
+
+
+def own_address(address: str) -> str:
+    """An address of ours to lead somebody to; the first page in place of any other."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    is_ours = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_ours and not parts.scheme and not parts.netloc else "/"
+
+
+def _accepted(request: Request) -> str | None:
+    wanted = [
+        each.partition(";")[0].strip().replace("-", "_")
+        for each in request.headers.get("accept-language", "")[:200].split(",")
+    ]
+    return negotiate_locale([each for each in wanted if each], list(Language))
+
+
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name if name in available_timezones() else "UTC")

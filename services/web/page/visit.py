@@ -1,0 +1,154 @@
+"""A visit of a page: by whom, how they like to read, and what they get to see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Annotated, Any, Final, cast
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2_fragments import render_block
+from markupsafe import Markup
+
+from domain.access import SENDERS
+from domain.actor import Actor
+from services.web import session
+from services.web.backend import Backend, Served
+from services.web.documentation import STATIC
+from services.web.page import moment, word
+from services.web.page.navigation import Place, places_for
+from services.web.page.taste import Taste, taste_of, time_zones
+from services.web.page.translation import Language, translations
+from services.web.session import Person
+
+TEMPLATES: Final = Path(__file__).parent.parent / "template"
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The pages' Content-Security-Policy: everything is ours, nothing stands in the page itself."""
+
+
+class SignInNeeded(Exception):  # noqa: N818 - where to go, not what went wrong
+    """The page is for people who are signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A visit of somebody who need not be signed in."""
+
+    request: Request
+    backend: Backend
+    person: Person | None
+    taste: Taste
+    now: datetime
+
+    def page(
+        self,
+        template: str,
+        *,
+        block: str | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,  # noqa: ANN401 - what a template shows
+    ) -> HTMLResponse:
+        """A page, or one block of its template, in the visitor's language, theme and time zone."""
+        environment = _environment(self.taste.language)
+        context |= self._shared()
+        content = (
+            environment.get_template(template).render(context)
+            if block is None
+            else render_block(environment, template, block, context)
+        )
+        return HTMLResponse(content, status, {"Content-Security-Policy": POLICY, **(headers or {})})
+
+    def say(self, message: str, **values: object) -> str:
+        """A message in the visitor's language."""
+        text = translations(self.taste.language).gettext(message)
+        return text % values if values else text
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the visitor may go from here."""
+        return places_for(self.person.actor.role) if self.person else []
+
+    def _shared(self) -> dict[str, Any]:
+        """What every template knows."""
+        return {
+            "visit": self,
+            "person": self.person,
+            "actor": self.person.actor if self.person else None,
+            "taste": self.taste,
+            "now": self.now,
+            "here": self._here(),
+            "is_dev": self.backend.settings.auth == "dev",
+            "is_simulated": self.backend.settings.clock == "simulated",
+            "instant": partial(moment.instant, taste=self.taste),
+            "ago": partial(moment.ago, now=self.now, taste=self.taste),
+            "product_name": self._product_name,
+        }
+
+    def _here(self) -> str:
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
+    def _product_name(self, code: str) -> str:
+        product = self.backend.catalogue.find(code)
+        return getattr(product.name, self.taste.language.value) if product else code
+
+
+@dataclass(frozen=True, slots=True)
+class Visit(Guest):
+    """A visit of somebody who is signed in."""
+
+    person: Person
+
+    @property
+    def actor(self) -> Actor:
+        """Who they are (R25)."""
+        return self.person.actor
+
+
+async def _as_guest(request: Request, backend: Served) -> Guest:
+    person = await session.find(backend, request)
+    taste = taste_of(request, backend.settings)
+    return Guest(request, backend, person, taste, await backend.now())
+
+
+async def _signed_in(guest: Annotated[Guest, Depends(_as_guest)]) -> Visit:
+    """The visit. Raises SignInNeeded when nobody is signed in."""
+    if guest.person is None:
+        raise SignInNeeded
+    return Visit(guest.request, guest.backend, guest.person, guest.taste, guest.now)
+
+
+AnyGuest = Annotated[Guest, Depends(_as_guest)]
+Visitor = Annotated[Visit, Depends(_signed_in)]
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations(language), newstyle=True
+    )
+    known = cast("dict[str, object]", environment.globals)
+    known |= {"icon": _icon, "word": word, "time_zones": time_zones, "SENDERS": SENDERS}
+    return environment
+
+
+@cache
+def _icon(name: str) -> Markup:
+    """An icon of Bootstrap's, as part of the page: it has the colour of the text around it."""
+    drawing = (STATIC / "bootstrap-icons" / f"{name}.svg").read_text("utf-8")
+    return Markup(drawing.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))  # noqa: S704 - a vendored file
