@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
@@ -142,7 +142,7 @@ def _environment(language: Language) -> Environment:
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         translations(language), newstyle=True
     )
-    known = cast("dict[str, object]", environment.globals)
+    known: Any = environment.globals
     known |= {"icon": _icon, "word": word, "time_zones": time_zones, "SENDERS": SENDERS}
     return environment
 
