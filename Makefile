@@ -9,7 +9,7 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/nul
 	--generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: run demo test faults nemesis check bench bench-peers docs format requirements clean-venv
+.PHONY: run demo test test-browser faults nemesis check bench bench-peers docs format requirements clean-venv
 .DEFAULT_GOAL := run
 
 # Python tells of a Ctrl-C in its own first moments in a traceback. There it is for make alone,
@@ -22,6 +22,10 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	$(BIN)/python -m pytest -m "not browser and not long and not nemesis" $(ARGS)
+
+# What needs a browser: Debian's, `apt-get install chromium`. Its pictures are in build/screenshots.
+test-browser: $(DEV)
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 # The cases of docs/faults.md, whole: killed as often, stalled as long as they say.
 faults: $(DEV)
