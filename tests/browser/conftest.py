@@ -6,15 +6,18 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
 
 from services.settings import CHECKOUT, PREFIX, Settings, child_environment
 from tests.free_port import free_port
+
+axe: Any = import_module("axe_playwright_python.async_playwright").Axe()
+"""It has no types."""
 
 SCREENSHOTS: Final = CHECKOUT / "build" / "screenshots"
 DESKTOP: Final = 1280
@@ -145,10 +148,7 @@ async def examine(page: Page, name: str, look: Look) -> None:
     folder = SCREENSHOTS / str(look)
     folder.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=folder / f"{name}.png", full_page=True)
-    found = await Axe().run(page)
-    assert not [
-        (each["id"], [node["target"] for node in each["nodes"]])
-        for each in found.response["violations"]
-    ]
+    found: list[dict[str, Any]] = (await axe.run(page)).response["violations"]
+    assert not [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
     overflow = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, "the page is wider than the window"
