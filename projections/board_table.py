@@ -96,8 +96,12 @@ class ClaimBoard:
         for fact in history:
             row = project(row, fact)
         if row is not None:
-            yield BOARD, (*_COLUMNS(row), _CODEC.dump_json(row).decode())
-            yield WORDS, (row.claim_id, _tsvector(tokens(row)))
+            yield from self.entries(row)
+
+    def entries(self, row: ClaimRow) -> Iterator[tuple[str, Record]]:
+        """What the tables hold of a row."""
+        yield BOARD, (*_COLUMNS(row), _CODEC.dump_json(row).decode())
+        yield WORDS, (row.claim_id, _tsvector(tokens(row)))
 
     async def complete(self, connection: AsyncConnection) -> None:
         """Count the claims on the board."""
