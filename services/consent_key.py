@@ -1,0 +1,58 @@
+"""The keys that customers' links are signed with: several are known, the newest signs.
+
+They are numbered in the order in which they were made, and kept beside the store's other secrets.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+from psycopg import AsyncConnection
+
+_PREFIX: Final = "consent-link-"
+_BYTES: Final = 32
+
+_KNOWN = "SELECT name, value FROM cpor.secrets WHERE starts_with(name, %s)"
+_ADD = "INSERT INTO cpor.secrets (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+
+
+class KeyNotRemoved(Exception):  # noqa: N818 - the reason, for whoever asked for it
+    """A key that signs, or that is not there, is not removed."""
+
+
+async def known_keys(connection: AsyncConnection) -> Mapping[int, bytes]:
+    """Every key by its number; the first one is made when there is none."""
+    keys = await _keys(connection)
+    if not keys:
+        await _add(connection, 1)
+        keys = await _keys(connection)
+    return keys
+
+
+async def rotate(connection: AsyncConnection) -> int:
+    """Make the key that signs from now on; its number. Links signed before stay good."""
+    number = max(await known_keys(connection)) + 1
+    await _add(connection, number)
+    return number
+
+
+async def remove(connection: AsyncConnection, number: int) -> None:
+    """Forget a key, and with it every link that it signed.
+
+    Raises KeyNotRemoved for the newest one: without it, its number would be given again.
+    """
+    keys = await known_keys(connection)
+    if number not in keys:
+        raise KeyNotRemoved(f"There is no key {number}.")
+    if number == max(keys):
+        raise KeyNotRemoved(f"Key {number} signs new links: rotate first, then remove it.")
+    await connection.execute("DELETE FROM cpor.secrets WHERE name = %s", [f"{_PREFIX}{number}"])
+
+
+async def _keys(connection: AsyncConnection) -> Mapping[int, bytes]:
+    rows = await connection.execute(_KNOWN, [_PREFIX])
+    return {int(name.removeprefix(_PREFIX)): bytes(value) for name, value in await rows.fetchall()}
+
+
+async def _add(connection: AsyncConnection, number: int) -> None:
+    await connection.execute(_ADD, [f"{_PREFIX}{number}", secrets.token_bytes(_BYTES)])
