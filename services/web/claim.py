@@ -158,7 +158,7 @@ async def read(
 async def _readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> Sequence[ClaimEvent]:
     async with backend.pool.connection() as connection:
         await readable_row(connection, claim_id, reader)
-        return await _events(connection, claim_id)
+        return await events_of(connection, claim_id)
 
 
 async def wait_until_seen(backend: Backend, position: int) -> int:
@@ -181,7 +181,7 @@ async def _seen(backend: Backend) -> int:
     return row[0] if row else 0
 
 
-async def _events(connection: AsyncConnection, claim_id: UUID) -> Sequence[ClaimEvent]:
+async def events_of(connection: AsyncConnection, claim_id: UUID) -> Sequence[ClaimEvent]:
     """A claim's own events, from the store: history is not copied anywhere."""
     rows = await connection.execute(
         "SELECT originator_id, originator_version, topic, state FROM cpor.stored_events"
@@ -195,7 +195,7 @@ async def _as_it_was(
     connection: AsyncConnection, claim_id: UUID, version: int | None, as_of: datetime | None
 ) -> tuple[ClaimRow, datetime]:
     """The claim then, and when that was. Raises NotFound for a time at which it was not there."""
-    row = past(await _events(connection, claim_id), version=version, as_of=as_of)
+    row = past(await events_of(connection, claim_id), version=version, as_of=as_of)
     if row is None:
         raise NotFound("there was no such claim then")
     if version is not None and row.version < version:
