@@ -24,7 +24,7 @@ from services.web import (
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
-from services.web.page import consent, sign_in, taste
+from services.web.page import consent, queue, review, sign_in, taste
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     problem.register(app)
     for part in (command, claim, document, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in (sign_in, taste, consent):
+    for page in (sign_in, taste, consent, queue, review):
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(

@@ -20,10 +20,15 @@ class Place(NamedTuple):
 
 _READERS = PARTNER_ROLES | {Role.REVIEWER, Role.ASSESSOR, Role.AUDITOR, Role.OPERATOR}
 
-PLACES: Final = (Place("/claims", N_("Claims"), "list-ul", frozenset(_READERS)),)
+PLACES: Final = (
+    Place("/queue", N_("Queue"), "inbox", frozenset({Role.REVIEWER})),
+    Place("/claims", N_("Claims"), "list-ul", frozenset(_READERS)),
+)
 """In the order in which they stand in the navigation."""
 
-HOME: Final[Mapping[Role, str]] = MappingProxyType(dict.fromkeys(Role, "/claims"))
+HOME: Final[Mapping[Role, str]] = MappingProxyType(
+    dict.fromkeys(Role, "/claims") | {Role.REVIEWER: "/queue"}
+)
 """Where each role's work begins."""
 
 
