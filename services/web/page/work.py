@@ -126,7 +126,7 @@ def taking(row: ClaimRow, reviewer: str, command_id: str) -> Taking:
 async def take_next(visit: Visit, command_id: str) -> UUID | None:
     """Take what is due first of all that is free; None when nothing is left.
 
-    With the same command id again it is the same claim.
+    A form that is sent again, with the same command id, leads to the review that it started.
     """
     async with visit.backend.pool.connection() as connection:
         work = await work_for(connection, visit)
