@@ -8,7 +8,7 @@ from markupsafe import Markup
 from services.web.page.taste import Taste
 
 
-def instant(at: datetime, taste: Taste, style: str = "medium") -> Markup:
+def instant(at: datetime, style: str = "medium", *, taste: Taste) -> Markup:
     """An instant to be read, with UTC for whoever points at it; style `date` leaves the time out.
 
     Other styles are Babel's: `short`, `medium`, `long`, `full`.
@@ -25,6 +25,6 @@ def instant(at: datetime, taste: Taste, style: str = "medium") -> Markup:
     )
 
 
-def ago(at: datetime, now: datetime, taste: Taste) -> str:
+def ago(at: datetime, *, now: datetime, taste: Taste) -> str:
     """How long ago, or ahead, an instant is, in one unit."""
     return format_timedelta(at - now, add_direction=True, locale=taste.language.value)
