@@ -1,5 +1,6 @@
 """The web application: its parts put together."""
 
+import re
 from asyncio import create_task, wait
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from services.web import (
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
-from services.web.page import consent, queue, review, sign_in, taste
+from services.web.page import attach, consent, edit, new_claim, queue, review, sign_in, taste
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -53,14 +54,16 @@ def create_app(settings: Settings) -> FastAPI:
     problem.register(app)
     for part in (command, claim, document, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in (sign_in, taste, consent, queue, review):
+    for page in (sign_in, taste, consent, queue, review, new_claim, edit, attach):
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(
         Guard,
         hosts=_hosts(settings),
         max_body_bytes=MAX_COMMAND_BYTES,
-        max_body_bytes_at={document.UPLOAD_PATH: document.MAX_UPLOAD_BYTES},
+        max_body_bytes_at=dict.fromkeys(
+            (re.compile(re.escape(document.UPLOAD_PATH)), attach.PLACES), document.MAX_UPLOAD_BYTES
+        ),
     )
     app.add_middleware(Measured, metrics=metrics)
     return app

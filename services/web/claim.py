@@ -96,7 +96,7 @@ async def read_summary(caller: Caller, backend: Served) -> SummaryView:
 )
 async def read_history(caller: Caller, backend: Served, claim_id: ClaimId) -> History:
     """Every change, comment and action that the caller may see, from the first on (R24)."""
-    return History.of(history(await _readable_events(backend, claim_id, caller), reader=caller))
+    return History.of(history(await readable_events(backend, claim_id, caller), reader=caller))
 
 
 @router.get(
@@ -107,7 +107,7 @@ async def read_history(caller: Caller, backend: Served, claim_id: ClaimId) -> Hi
 )
 async def read_comments(caller: Caller, backend: Served, claim_id: ClaimId) -> Thread:
     """The thread: comments, requests for action, resubmissions, decision notes (R23)."""
-    return Thread.of(comments(await _readable_events(backend, claim_id, caller), reader=caller))
+    return Thread.of(comments(await readable_events(backend, claim_id, caller), reader=caller))
 
 
 @router.get(
@@ -155,7 +155,8 @@ async def read(
     return ClaimView.of(row, contacts, reader=caller, now=now)
 
 
-async def _readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> Sequence[ClaimEvent]:
+async def readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> Sequence[ClaimEvent]:
+    """Everything that happened to a claim, in order. Raises NotFound as `readable_row`."""
     async with backend.pool.connection() as connection:
         await readable_row(connection, claim_id, reader)
         return await events_of(connection, claim_id)

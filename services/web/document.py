@@ -2,7 +2,7 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -86,20 +86,69 @@ async def upload(request: Request, caller: Caller, backend: Served) -> Uploaded:
     """
     if caller.org is None:
         raise NotAllowed("only partners upload documents", rule="R25")
+    form = await read_upload(request)
+    try:
+        return await take(only_file(form), caller.org, backend)
+    finally:
+        await form.close()
+
+
+async def read_upload(request: Request) -> FormData:
+    """The form that a document comes in; whoever reads it closes it.
+
+    Raises UnsupportedMediaType, TooLarge, RequestTimeout.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
         raise UnsupportedMediaType("send multipart/form-data with a field named file")
     try:
         async with asyncio.timeout(_UPLOAD_PATIENCE):
-            form = await request.form(
+            return await request.form(
                 max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=MAX_UPLOAD_BYTES
             )
     except TimeoutError:
         raise RequestTimeout("the document did not arrive in time") from None
+
+
+def only_file(form: FormData, *, beside: Collection[str] = ()) -> UploadFile:
+    """The file of a form that holds nothing else but these fields. Raises Invalid."""
+    files = form.getlist("file")
+    wrong = [
+        FieldError(pointer_to(name), "there is no such field")
+        for name in dict(form.multi_items())
+        if name != "file" and name not in beside
+    ]
+    if not files:
+        wrong.append(FieldError("/file", "is missing"))
+    elif len(files) > 1:
+        wrong.append(FieldError("/file", "must be one file; upload each on its own"))
+    elif isinstance(files[0], str):
+        wrong.append(FieldError("/file", "must be a file with a name"))
+    elif not wrong:
+        return files[0]
+    raise Invalid(wrong)
+
+
+async def take(file: UploadFile, org: str, backend: Backend) -> Uploaded:
+    """Keep a document for an organisation, by its content.
+
+    Raises Invalid for a name that can't be one, TooLarge, UnsupportedMediaType.
+    """
+    filename = _clean(file.filename or "")
+    if not file.size:
+        raise Invalid([FieldError("/file", "is empty")])
+    if file.size > MAX_DOCUMENT_BYTES:
+        raise TooLarge(f"{file.size} bytes; a document has at most {MAX_DOCUMENT_BYTES}")
     try:
-        return await _take(_only_file(form), caller.org, backend)
-    finally:
-        await form.close()
+        kept = await asyncio.to_thread(backend.documents.keep, file.file)
+    except UnknownMediaType:
+        raise UnsupportedMediaType(
+            f"{filename} is none of the kinds that are taken: {_KINDS}"
+        ) from None
+    await _record(kept, filename, org, backend)
+    return Uploaded(
+        digest=kept.digest, filename=filename, media_type=kept.media_type, size=kept.size
+    )
 
 
 @router.get(
@@ -141,43 +190,6 @@ async def download(
             "Content-Length": str(document["size"]),
             "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
         },
-    )
-
-
-def _only_file(form: FormData) -> UploadFile:
-    """The file of a form that holds nothing else. Raises Invalid."""
-    files = form.getlist("file")
-    wrong = [
-        FieldError(pointer_to(name), "there is no such field")
-        for name in dict(form.multi_items())
-        if name != "file"
-    ]
-    if not files:
-        wrong.append(FieldError("/file", "is missing"))
-    elif len(files) > 1:
-        wrong.append(FieldError("/file", "must be one file; upload each on its own"))
-    elif isinstance(files[0], str):
-        wrong.append(FieldError("/file", "must be a file with a name"))
-    elif not wrong:
-        return files[0]
-    raise Invalid(wrong)
-
-
-async def _take(file: UploadFile, org: str, backend: Backend) -> Uploaded:
-    filename = _clean(file.filename or "")
-    if not file.size:
-        raise Invalid([FieldError("/file", "is empty")])
-    if file.size > MAX_DOCUMENT_BYTES:
-        raise TooLarge(f"{file.size} bytes; a document has at most {MAX_DOCUMENT_BYTES}")
-    try:
-        kept = await asyncio.to_thread(backend.documents.keep, file.file)
-    except UnknownMediaType:
-        raise UnsupportedMediaType(
-            f"{filename} is none of the kinds that are taken: {_KINDS}"
-        ) from None
-    await _record(kept, filename, org, backend)
-    return Uploaded(
-        digest=kept.digest, filename=filename, media_type=kept.media_type, size=kept.size
     )
 
 

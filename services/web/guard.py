@@ -1,5 +1,6 @@
 """What every request passes before anything looks at it, and what every response carries."""
 
+import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -33,7 +34,8 @@ class Guard:
     """Refuses foreign hosts, cross-site requests and large bodies; lets no error out unanswered.
 
     `hosts` are the names under which the system may be called, empty for any. `max_body_bytes`
-    holds for every path but those of `max_body_bytes_at`.
+    holds for every path but those that match a pattern of `max_body_bytes_at`: who reads a body
+    there learns that it is too large, and can say so in the way of the place.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Guard:
         *,
         hosts: Collection[str],
         max_body_bytes: int,
-        max_body_bytes_at: Mapping[str, int],
+        max_body_bytes_at: Mapping[re.Pattern[str], int],
     ) -> None:
         self._app = app
         self._hosts = hosts
@@ -65,13 +67,18 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        limit = self._max_body_bytes_at.get(scope["path"], self._max_body_bytes)
-        refusal = self._refusal(scope, Headers(scope=scope), limit)
+        headers = Headers(scope=scope)
+        own_limit = self._own_limit(scope["path"])
+        limit = self._max_body_bytes if own_limit is None else own_limit
+        announced = _announced(headers)
+        refusal = self._refusal(scope, headers)
+        if refusal is None and own_limit is None and announced > limit:
+            refusal = _too_large(limit)
         if refusal is not None:
             await respond(refusal)(scope, receive, send_guarded)
             return
         try:
-            await self._app(scope, _limited(receive, limit), send_guarded)
+            await self._app(scope, _limited(receive, limit, announced), send_guarded)
         except Exception:
             _log.exception("request_failed", method=scope["method"], path=scope["path"])
             if started:
@@ -79,15 +86,16 @@ class Guard:
             failure = Failed("the request could not be served; the fault is logged")
             await respond(failure)(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope, headers: Headers, limit: int) -> Refusal | None:
+    def _own_limit(self, path: str) -> int | None:
+        limits = self._max_body_bytes_at.items()
+        return next((limit for place, limit in limits if place.fullmatch(path)), None)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         host = _host(headers)
         if self._hosts and host not in self._hosts:
             return WrongHost(f"this is not {host or 'a host without a name'}")
         if scope["method"] not in _SAFE and _is_cross_site(headers):
             return NotAllowed("the request comes from another site's page")
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            return _too_large(limit)
         return None
 
 
@@ -108,12 +116,20 @@ def _is_cross_site(headers: Headers) -> bool:
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Receive until there is more of the body than the limit allows, whatever was announced."""
+def _announced(headers: Headers) -> int:
+    """How many bytes the body is said to have."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _limited(receive: Receive, limit: int, announced: int) -> Receive:
+    """Receive until there is more of the body than the limit allows, or not even begin."""
     received = 0
 
     async def receive_limited() -> Message:
         nonlocal received
+        if announced > limit:
+            raise _too_large(limit)
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:

@@ -75,6 +75,11 @@ class Guest:
         """Where the visitor may go from here."""
         return places_for(self.person.actor.role) if self.person else []
 
+    def product_name(self, code: str) -> str:
+        """What a product is called in the visitor's language; its code when nobody knows it."""
+        product = self.backend.catalogue.find(code)
+        return getattr(product.name, self.taste.language.value) if product else code
+
     def _shared(self) -> dict[str, Any]:
         """What every template knows."""
         return {
@@ -88,16 +93,12 @@ class Guest:
             "is_simulated": self.backend.settings.clock == "simulated",
             "instant": partial(moment.instant, taste=self.taste),
             "ago": partial(moment.ago, now=self.now, taste=self.taste),
-            "product_name": self._product_name,
+            "product_name": self.product_name,
         }
 
     def _here(self) -> str:
         url = self.request.url
         return f"{url.path}?{url.query}" if url.query else url.path
-
-    def _product_name(self, code: str) -> str:
-        product = self.backend.catalogue.find(code)
-        return getattr(product.name, self.taste.language.value) if product else code
 
 
 @dataclass(frozen=True, slots=True)

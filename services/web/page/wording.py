@@ -1,0 +1,155 @@
+"""What the domain finds wrong, in the words and the language of whoever fills in a form."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from services.web.page import word
+from services.web.page.translation import N_
+from services.web.page.visit import Guest
+
+_SENTENCES: Final = tuple(
+    (re.compile(pattern, re.DOTALL), message)
+    for pattern, message in (
+        ("is missing|must not be empty|must have at least .*", N_("This is needed.")),
+        (r"at least one (product|activity) is needed", N_("This is needed.")),
+        ("must be '.*|must be a product's code.*", N_("Choose from the list.")),
+        (r"must have at most (?P<n>\d+) characters", N_("At most %(n)s characters, please.")),
+        (r"must have at most (?P<n>\d+)", N_("At most %(n)s, please.")),
+        (
+            "must be one line of printable characters",
+            N_("One line of printable characters, please."),
+        ),
+        (
+            r"must not contain the control character (?P<sign>\S+)",
+            N_("The control character %(sign)s can't be part of it."),
+        ),
+        (
+            "must be an e-mail address.*",
+            N_("Enter an e-mail address, such as name@company.example."),
+        ),
+        ("must be a domain name.*", N_("Enter a domain name, such as company.example.")),
+        (
+            "must be a UUID",
+            N_("Enter a GUID, such as 7e4a0c52-9f3b-4a57-8d0e-2a7c5b1f4e01."),
+        ),
+        (
+            r"must be 1 to (?P<n>\d+) of A-Z a-z 0-9 -",
+            N_("Up to %(n)s letters, digits and hyphens, please."),
+        ),
+        (
+            r"must be 1 to (?P<n>\d+) of A-Z a-z 0-9 _ -",
+            N_("Up to %(n)s letters, digits, hyphens and underscores, please."),
+        ),
+        ("must not name anything twice", N_("Name nothing twice.")),
+        (r"(?P<raw>\S+) is named more than once", N_("%(raw)s is named more than once.")),
+        (
+            r"there is no product '(?P<product>\w+)' in the catalogue",
+            N_("%(product)s is none of the products that can be claimed."),
+        ),
+        (
+            r"(?P<product>\w+) can be claimed from (?P<raw>\S+) on",
+            N_("%(product)s can be claimed from %(raw)s on."),
+        ),
+        (
+            r"(?P<product>\w+) could be claimed until (?P<raw>\S+)",
+            N_("%(product)s could be claimed until %(raw)s."),
+        ),
+        (
+            r"(?P<product>\w+) belongs to (?P<area>\w+), not to (?P<other_area>\w+)",
+            N_("%(product)s belongs to the solution area %(area)s, not to %(other_area)s."),
+        ),
+        (
+            r"(?P<product>\w+) can be claimed for (?P<activities>.+) only",
+            N_("%(product)s can only be claimed for: %(activities)s."),
+        ),
+        (
+            "at least one is needed for (?P<products>.+)",
+            N_("At least one is needed for: %(products)s."),
+        ),
+        (
+            r"(?P<area>\w+) has no activity (?P<activities>\w+)",
+            N_("“%(activities)s” is no activity of the solution area %(area)s."),
+        ),
+        (
+            "(?P<activities>.+) cannot be claimed together",
+            N_("These can't be claimed together: %(activities)s."),
+        ),
+        (
+            "names no rejected claim of this organisation",
+            N_("Choose one of your organisation's rejected claims."),
+        ),
+        ("cannot change after submission", N_("This can't be changed after submission.")),
+        ("is empty", N_("The file is empty.")),
+        (
+            "must be (one file; .*|a file with a name)",
+            N_("Choose a file that has a name."),
+        ),
+        (
+            "must have a name .*",
+            N_("The file's name is too long, or can't be read. Give it another one."),
+        ),
+        (
+            r"(?P<raw>.+) is none of the kinds that are taken: (?P<kinds>.+)",
+            N_("The content of %(raw)s is none of the kinds that are taken: %(kinds)s."),
+        ),
+        (
+            r"\d+ bytes; a document has at most \d+|the body has more than \d+ bytes",
+            N_("The file is too large: 20 MiB at most."),
+        ),
+        (
+            "(?P<raw>.+) is already attached to this claim",
+            N_("%(raw)s is already part of this claim's proof."),
+        ),
+        (r"a claim has at most (?P<n>\d+) documents", N_("A claim has at most %(n)s documents.")),
+    )
+)
+"""What is found wrong, and how it is said on a form; what varies is named by its kind."""
+
+_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "invalid": N_("Something is still missing or wrong."),
+        "stale_version": N_(
+            "The claim has changed since you opened this page. What you changed is kept; what"
+            " others changed is shown as it is now. Look it over, then save again."
+        ),
+        "not_possible": N_("This isn't possible in the claim's present state."),
+        "not_found": N_("There is no such claim."),
+        "not_allowed": N_("You may not do this."),
+        "command_id_reused": N_(
+            "This was already saved from this page, with other content. Look at what the claim"
+            " says now."
+        ),
+    }
+)
+"""What a refusal means for a whole form, by its code."""
+
+
+def in_words(visit: Guest, sentence: str) -> str:
+    """What is wrong with a field, for people; a sentence that is not known as it stands."""
+    for pattern, message in _SENTENCES:
+        found = pattern.fullmatch(sentence)
+        if found:
+            values = {kind: _called(visit, kind, it) for kind, it in found.groupdict().items()}
+            return visit.say(message, **values)
+    return sentence
+
+
+def refusal_in_words(visit: Guest, problem: Mapping[str, Any]) -> str:
+    """Why a whole form was refused, for people."""
+    message = _REFUSALS.get(problem["type"].rpartition("/")[2])
+    return visit.say(message) if message else in_words(visit, problem["detail"])
+
+
+def _called(visit: Guest, kind: str, named: str) -> str:
+    match kind:
+        case "product" | "products":
+            return ", ".join(visit.product_name(code) for code in named.split(", "))
+        case "area" | "other_area":
+            return visit.say(word.SOLUTION_AREA[named].word)
+        case "activities":
+            codes = re.split(" and | or ", named)
+            return ", ".join(visit.say(word.ACTIVITY[code].word) for code in codes)
+        case _:
+            return named
