@@ -118,17 +118,20 @@ def data_of(filled: Filled) -> dict[str, Any]:
 
 
 def wrong_with(data: Mapping[str, Any], catalogue: Catalogue, on: date) -> Sequence[FieldError]:
-    """What is wrong with a new claim on that day."""
+    """What is wrong with a new claim on that day, field by field."""
     errors = _misshapen(CreateClaim, data)
-    if not any(_top(error.pointer) in _TOGETHER for error in errors):
-        part = EditClaim.model_validate({name: data[name] for name in _TOGETHER if name in data})
-        errors += catalogue.problems(
-            part.solution_area or SolutionArea(data["solution_area"]),
-            part.activities or (),
-            part.products or (),
-            part.subscription_ids or (),
+    misshapen = {_top(error.pointer) for error in errors}
+    if "solution_area" not in misshapen:
+        parts = {name: data[name] for name in _TOGETHER - misshapen if name in data}
+        well = EditClaim.model_validate(parts)
+        problems = catalogue.problems(
+            SolutionArea(data["solution_area"]),
+            well.activities or (),
+            well.products or (),
+            well.subscription_ids or (),
             on,
         )
+        errors += [each for each in problems if _top(each.pointer) not in misshapen]
     return errors
 
 

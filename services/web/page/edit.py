@@ -49,6 +49,7 @@ class Shown(NamedTuple):
 
     filled: Filled
     was: Filled
+    """What its fields held at first: no others were in the form."""
     version: int
     command_id: str
 
@@ -57,8 +58,7 @@ class Shown(NamedTuple):
 async def ask(visit: Visitor, claim_id: ClaimId) -> Response:
     """Show what the claim states: as a form what may be changed, as text what may not."""
     stated = await _stated(visit, claim_id)
-    shown = Shown(stated.filled, stated.filled, stated.row.version, secrets.token_urlsafe(16))
-    return _page(visit, stated, shown)
+    return _page(visit, stated, _afresh(stated))
 
 
 @router.post("/claims/{claim_id}/edit")
@@ -72,8 +72,9 @@ async def change(
 ) -> Response:
     """Change what is filled in otherwise than it was, and lead to the claim."""
     stated = await _stated(visit, claim_id)
-    shown = Shown(_only(kept(sent), stated.editable), _parsed(was), version, command_id)
-    changes = _changes(shown, stated.editable)
+    stated_then = _parsed(was)
+    shown = Shown(_only(kept(sent), stated_then), stated_then, version, command_id)
+    changes = _changes(shown)
     if not changes:
         return RedirectResponse(f"/claims/{claim_id}", HTTPStatus.SEE_OTHER)
     errors = claim_form.wrong_with_changes(changes)
@@ -162,10 +163,10 @@ def _only(values: Filled, names: Collection[str]) -> Filled:
     return {name: values.get(name, []) for name in names}
 
 
-def _changes(shown: Shown, editable: Collection[str]) -> dict[str, Any]:
+def _changes(shown: Shown) -> dict[str, Any]:
     """What of the command's data is other than it was; the order of several values says nothing."""
     new, old = claim_form.data_of(shown.filled), claim_form.data_of(shown.was)
-    parts = dict.fromkeys(name.partition(".")[0] for name in editable)
+    parts = dict.fromkeys(name.partition(".")[0] for name in shown.was)
     return {
         part: new.get(part, [])
         for part in parts
@@ -177,13 +178,19 @@ def _comparable(value: Any) -> Any:  # noqa: ANN401 - a command's data may be an
     return sorted(cast("list[str]", value)) if isinstance(value, list) else value
 
 
+def _afresh(stated: Stated) -> Shown:
+    """The form, filled in with what the claim states now."""
+    filled = _only(stated.filled, stated.editable)
+    return Shown(filled, filled, stated.row.version, secrets.token_urlsafe(16))
+
+
 def _brought_up(shown: Shown, stated: Stated, changes: Collection[str]) -> Shown:
     """The same changes, from the claim's present state on."""
-    filled = {
-        name: value if name.partition(".")[0] in changes else stated.filled[name]
-        for name, value in shown.filled.items()
+    changed = {
+        name: shown.filled[name] for name in shown.filled if name.partition(".")[0] in changes
     }
-    return Shown(filled, stated.filled, stated.row.version, secrets.token_urlsafe(16))
+    fresh = _afresh(stated)
+    return fresh._replace(filled={**fresh.filled, **changed})
 
 
 def _parsed(was: str) -> Filled:
@@ -203,7 +210,10 @@ def _page(
     status: int = HTTPStatus.OK,
     refusal: str = "",
 ) -> Response:
-    filled = {**stated.filled, **_only(shown.filled, stated.editable)}
+    filled = {
+        name: shown.filled.get(name, now) if name in stated.editable else now
+        for name, now in stated.filled.items()
+    }
     kept_products = stated.row.products
     areas: Filled = {"solution_area": [stated.row.solution_area]}
     catalogue, today = visit.backend.catalogue, visit.now.date()
@@ -219,7 +229,7 @@ def _page(
         ],
         filled=filled,
         typed={name: shown.filled[name] for name in shown.filled if name not in stated.editable},
-        was=json.dumps(dict(shown.was), ensure_ascii=False),
+        was=json.dumps({name: shown.was[name] for name in shown.was if name in stated.editable}),
         version=shown.version,
         command_id=shown.command_id,
         wrong=wrong or {},

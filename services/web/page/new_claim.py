@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from domain.access import require_sender
 from domain.catalogue import TOGETHER
 from domain.command import CreateClaim
-from domain.refusal import NotFound
+from domain.refusal import FieldError, NotFound
 from domain.vocabulary import Status
 from projections.query import ClaimQuery, list_claims
 from services.web.claim import readable_row
@@ -184,7 +184,10 @@ async def _step_page(
 
 
 async def _review(visit: Visit, found: Draft, problem: dict[str, Any] | None = None) -> Response:
-    missing = _wrong(visit, found)
+    missing = dict(_wrong(visit, found))
+    if problem:
+        errors = [FieldError(**error) for error in problem.get("errors", ())]
+        missing |= claim_form.told(visit, errors, claim_form.data_of(found.form))
     return visit.page(
         "new_review.html",
         status=problem["status"] if problem else HTTPStatus.OK,
