@@ -38,9 +38,7 @@ class Field(NamedTuple):
 FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
     {
         "customer.name": Field(N_("Customer's name")),
-        "customer.domain": Field(
-            N_("Customer's domain"), N_("The domain name of its directory: company.example.")
-        ),
+        "customer.domain": Field(N_("Customer's domain"), N_("Such as company.example.")),
         "customer.tenant_id": Field(
             N_("Tenant id"),
             N_("The GUID of the customer's directory; its administrators can look it up."),
