@@ -74,3 +74,8 @@ def may_read_internal_notes(actor: Actor) -> bool:
 def may_know_reviewers(actor: Actor) -> bool:
     """Whether the actor sees reviewers by their own id; others read "Reviewer"."""
     return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}
+
+
+def may_read_commands(actor: Actor) -> bool:
+    """Whether the actor sees by which command, sent by whom, an event was caused."""
+    return actor.role in {Role.AUDITOR, Role.OPERATOR}

@@ -139,6 +139,11 @@ class BusinessCalendar:
             count += self.why_skipped(day, Unit.BUSINESS) is None
         return count
 
+    def days(self, opened_at: datetime, due_at: datetime) -> tuple[date, ...]:
+        """The local days of a period, counted or not: day 0 first, the last before it is due."""
+        day, end = self._local_day(opened_at), self._local_day(due_at)
+        return tuple(day + timedelta(days=number) for number in range((end - day).days))
+
     def _local_day(self, instant: datetime) -> date:
         return instant.astimezone(_zone(self.time_zone)).date()
 

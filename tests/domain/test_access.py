@@ -7,6 +7,7 @@ from domain.access import (
     SENDERS,
     may_know_reviewers,
     may_read,
+    may_read_commands,
     may_read_documents,
     may_read_internal_notes,
     require_member,
@@ -134,6 +135,14 @@ def test_internal_notes_are_not_shown_to_partners(role: Role) -> None:
 def test_partners_read_reviewers_as_reviewer(role: Role) -> None:
     """Who reviews is known to reviewers, auditors and operators alone."""
     assert may_know_reviewers(actor(role)) is (role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR})
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_who_looks_into_the_system_sees_commands(role: Role) -> None:
+    """Auditors and operators see what caused an event."""
+    actor = Actor(role=role, org=ORG if role in PARTNERS else None, id="someone")
+
+    assert may_read_commands(actor) is (role in {Role.AUDITOR, Role.OPERATOR})
 
 
 @pytest.mark.parametrize("role", sorted(PARTNERS))

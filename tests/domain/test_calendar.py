@@ -342,6 +342,23 @@ def test_due_soon_lies_within_the_period(
     assert calendar.business_days_after(due.due_soon_at, due.due_at - timedelta.resolution) == 0
 
 
+@pytest.mark.rule("R16")
+@given(calendars, instants, st.integers(1, 60), st.sampled_from(Unit))
+def test_a_period_is_day_zero_the_counted_days_and_the_skipped(
+    calendar: BusinessCalendar, opened_at: datetime, days: int, unit: Unit
+) -> None:
+    """No other days lie between its opening and the instant at which it is due."""
+    due = calendar.due(opened_at, days, unit)
+
+    day_zero, *others = calendar.days(opened_at, due.due_at)
+
+    skipped = [each.date for each in due.skipped]
+    counted = [day for day in others if day not in skipped]
+    assert len(counted) == days
+    assert sorted((*counted, *skipped)) == others
+    assert day_zero < others[0]
+
+
 @pytest.mark.rule("R15g")
 @given(calendars, instants, st.integers(1, 60))
 def test_business_days_after_undoes_due(
