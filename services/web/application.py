@@ -26,6 +26,8 @@ from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
 from services.web.page import attach, consent, edit, new_claim, queue, review, sign_in, taste
+from services.web.page import claim as claim_page
+from services.web.page import history as history_page
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -54,7 +56,18 @@ def create_app(settings: Settings) -> FastAPI:
     problem.register(app)
     for part in (command, claim, document, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in (sign_in, taste, consent, queue, review, new_claim, edit, attach):
+    for page in (
+        sign_in,
+        taste,
+        consent,
+        queue,
+        review,
+        new_claim,
+        edit,
+        attach,
+        claim_page,
+        history_page,
+    ):
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(

@@ -156,7 +156,7 @@ async def read(
 
 
 async def readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> Sequence[ClaimEvent]:
-    """Everything that happened to a claim, in order. Raises NotFound as `readable_row`."""
+    """A claim's own events. Raises NotFound for one that is not there, or not for this reader."""
     async with backend.pool.connection() as connection:
         await readable_row(connection, claim_id, reader)
         return await events_of(connection, claim_id)

@@ -14,7 +14,8 @@ from services.web.page.translation import LOCALE, Language, translations
 
 WEB: Final = CHECKOUT / "services" / "web"
 FILES: Final = sorted((LOCALE / "tr").glob("*.po"))
-METHODS: Final = [("page/**.py", "python"), ("template/**.html", "jinja2")]
+PAGES: Final = [("page/**.py", "python"), ("template/**.html", "jinja2")]
+SENTENCES: Final = [("sentence.py", "python")]
 KEYWORDS: Final[dict[str, Any]] = {
     "_": None,
     "N_": None,
@@ -25,12 +26,11 @@ KEYWORDS: Final[dict[str, Any]] = {
 
 
 def said() -> Iterator[str]:
-    """Every message of the pages and their templates."""
-    found = extract_from_dir(
-        WEB, METHODS, {"template/**.html": {"silent": "false"}}, keywords=KEYWORDS
-    )
-    for _, _, message, _, _ in found:
-        yield message if isinstance(message, str) else message[0]
+    """Every message of the pages and their templates, and of a claim's history."""
+    options = {"template/**.html": {"silent": "false"}}
+    for folder, methods in ((WEB, PAGES), (CHECKOUT / "projections", SENTENCES)):
+        for _, _, message, _, _ in extract_from_dir(folder, methods, options, keywords=KEYWORDS):
+            yield message if isinstance(message, str) else message[0]
 
 
 def catalogue(file: Path) -> Catalog:

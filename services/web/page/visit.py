@@ -70,6 +70,11 @@ class Guest:
         text = translations(self.taste.language).gettext(message)
         return text % values if values else text
 
+    def product_name(self, code: str) -> str:
+        """A product's name in the visitor's language; its code when nobody knows it any more."""
+        product = self.backend.catalogue.find(code)
+        return getattr(product.name, self.taste.language.value) if product else code
+
     @property
     def places(self) -> list[Place]:
         """Where the visitor may go from here."""
