@@ -12,7 +12,7 @@ from services.web.page.trial import folded
 from tests.domain import examples as ex
 from tests.projections.log import told
 from tests.web.conftest import Site
-from tests.web.life import ACTORS, bring
+from tests.web.life import ACTORS, bring, fill_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,6 +76,22 @@ async def test_a_claim_is_seen_in_turkish(site: Site, claim_id: str) -> None:
         assert each in page
     assert '00:00:00 UTC">' in page.partition('class="clock-due"')[2]
     assert "03:00:00</time>" in page.partition('class="clock-due"')[2]
+
+
+async def test_what_was_asked_for_is_shown_while_it_is_waited_for(
+    site: Site, claim_id: str
+) -> None:
+    """Given up, the claim says why it was rejected."""
+    await bring(site, claim_id, Phase.ACTION_REQUIRED)
+    browser = await site.signed_in("ayse")
+
+    before = (await browser.get(f"/claims/{claim_id}")).text
+    await fill_in(browser, claim_id, "request_rejection", explanation="We gave it up.")
+    after = (await browser.get(f"/claims/{claim_id}")).text
+
+    asked, given_up = "<p>Dates are missing or too old</p>", "<p>At the partner&#39;s request</p>"
+    assert (asked in before, given_up in before) == (True, False)
+    assert (asked in after, given_up in after) == (False, True)
 
 
 @pytest.mark.rule("R16")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from domain.vocabulary import Assessment, Consent, Dispute, Role
+from domain.vocabulary import Assessment, Consent, Dispute, Role, Status
 from projections.history import SOME_REVIEWER, Who
 from services.web.page import word
 from services.web.page.moment import written
@@ -83,7 +83,9 @@ def _statement(visit: Visit, claim: ClaimView) -> Iterator[Fact]:
 
 def _review(visit: Visit, claim: ClaimView) -> Iterator[Fact]:
     yield Fact("review", N_("Assigned to"), reviewer_name(visit, claim.reviewer or ""))
-    yield Fact("reason", N_("Action required"), names_of(visit, claim.action_reasons))
+    is_waited_for = claim.status is Status.PARTNER_ACTION_REQUIRED
+    asked_for = claim.action_reasons if is_waited_for else ()
+    yield Fact("reason", N_("Action required"), names_of(visit, asked_for))
     yield Fact("reason", N_("Rejected because"), names_of(visit, claim.rejection_reasons))
     yield Fact(
         "review",
