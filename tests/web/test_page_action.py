@@ -190,6 +190,8 @@ async def test_what_was_filled_in_is_kept(site: Site, claim_id: str) -> None:
     assert 'id="wrong-reject_claim-reasons">This has to be filled in.' in refused.text
     assert "Because of page 3.</textarea>" in refused.text
     assert (await as_it_stands(site, claim_id))["status"] == "under_review"
+    blank = await fill_in(browser, claim_id, "post_comment", text=" ")
+    assert 'id="wrong-post_comment-text">This has to be filled in.' in blank.text
     too_much = await fill_in(browser, claim_id, "post_comment", text="x" * 10_001, internal="on")
     assert 'aria-invalid="true" aria-describedby="wrong-post_comment-text"' in too_much.text
     assert 'name="internal" checked' in too_much.text

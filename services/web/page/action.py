@@ -1,12 +1,9 @@
-"""What people may do to a claim: which forms there are, and why one can't be sent now."""
+"""What people may do to a claim on its page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from domain.lifecycle import RULES
-from domain.refusal import NotAllowed, NotPossible, Refusal, TooLate
-from domain.vocabulary import Status
 from services.web.page.translation import N_
 
 
@@ -160,119 +157,3 @@ DONE: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What is said once it is done."""
-
-_WRONG: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "stale_version": N_(
-            "The claim has changed since you opened this page. Look at what is new, then decide"
-            " again: what you filled in is still there."
-        ),
-        "not_possible": N_("This is not possible as the claim stands now."),
-        "too_late": N_("The period for this has passed."),
-        "not_allowed": N_("You may not do this."),
-        "not_found": N_("There is no such claim, or none that you may know of."),
-        "invalid": N_("Something is not filled in as it has to be."),
-        "already_exists": N_("This is there already."),
-        "too_large": N_("This is more than can be taken."),
-        "command_id_reused": N_(
-            "This form was sent before, with something else in it. What was sent first stands."
-        ),
-        "unavailable": N_(
-            "A part of the system can't be reached at the moment. Nothing was recorded: try again."
-        ),
-        "outcome_unknown": N_(
-            "It is not known whether this was recorded. Send it again: it has its effect once."
-        ),
-    }
-)
-
-
-class Offer(NamedTuple):
-    """An action for somebody who looks at a claim now."""
-
-    action: Action
-    why_not: str = ""
-    """Why it is not possible, to be translated."""
-    rule: str = ""
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether it can be done now."""
-        return not self.why_not
-
-
-class Attempt(NamedTuple):
-    """What somebody sent, and why it was not taken: it is shown again to be mended."""
-
-    command: str
-    problem: Mapping[str, Any]
-    kept: Mapping[str, Sequence[str]]
-
-    @property
-    def code(self) -> str:
-        """The problem's code."""
-        kind: str = self.problem["type"]
-        return kind.rpartition("/")[2]
-
-    @property
-    def text(self) -> str:
-        """What is wrong, to be translated."""
-        return _WRONG.get(self.code, self.problem["title"])
-
-    @property
-    def is_undecided(self) -> bool:
-        """Whether it may have been recorded all the same: sent again, it must be the same one."""
-        return self.code == "outcome_unknown"
-
-    def wrong(self, name: str) -> list[str]:
-        """What is wrong with a field; as far as it is ours to say, to be translated."""
-        details = [
-            each["detail"]
-            for each in self.problem.get("errors", ())
-            if f"{each['pointer']}/".startswith(f"/{name}/")
-        ]
-        return [N_("This has to be filled in.")] if details and not self.kept.get(name) else details
-
-    @property
-    def words(self) -> list[str]:
-        """What was written, lest it be lost with its form."""
-        return [text for name in _WRITTEN for text in self.kept.get(name, ()) if text]
-
-
-_PROOF_FIRST: Final = N_("Add at least one proof of execution first.")
-_WRITTEN: Final = ("comment", "explanation", "justification", "note", "text")
-
-
-def offers(refusals: Mapping[str, Refusal | None]) -> list[Offer]:
-    """The actions of whoever may send these commands, with what stands against each."""
-    return [
-        _offer(action, refusals[action.command]) for action in ACTIONS if action.command in refusals
-    ]
-
-
-def primary(offered: Sequence[Offer]) -> Offer | None:
-    """What stands out: the action that is waited for, or else what is needed before it."""
-    by_command = {each.action.command: each for each in offered}
-    waited_for = (each for each in offered if each.action.moves_on and each.is_possible)
-    submit = by_command.get("submit_claim")
-    needed = by_command["attach_poe"] if submit and submit.why_not == _PROOF_FIRST else None
-    return next(waited_for, needed)
-
-
-def _offer(action: Action, refusal: Refusal | None) -> Offer:
-    rule = (refusal.rule if refusal else None) or RULES[action.command]
-    match refusal:
-        case None:
-            return Offer(action)
-        case TooLate():
-            return Offer(action, N_("The period for this has passed."), rule)
-        case NotAllowed(rule="R12"):
-            return Offer(
-                action,
-                N_("A dispute is decided by another reviewer than the one who rejected."),
-                rule,
-            )
-        case NotPossible(status=Status.EDITING) if action.command == "submit_claim":
-            return Offer(action, _PROOF_FIRST, rule)
-        case _:
-            return Offer(action, action.where, rule)

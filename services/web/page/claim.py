@@ -23,13 +23,15 @@ from projections.history import HistoryItem, Kind, comments, history
 from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
-from services.web.page.action import BY_COMMAND, DONE, Attempt, offers, primary
+from services.web.page.action import BY_COMMAND, DONE
+from services.web.page.attempt import Attempt
 from services.web.page.deadline import open_deadline
 from services.web.page.deed import COMMAND_ID, do
 from services.web.page.fact import actor_name, facts_of
 from services.web.page.form import command_data, kept
 from services.web.page.moment import day
 from services.web.page.name import name_of
+from services.web.page.offer import offers, primary
 from services.web.page.route import PageRoute
 from services.web.page.tongue import tongue_of
 from services.web.page.translation import N_
