@@ -80,11 +80,6 @@ class Guest:
         """Where the visitor may go from here."""
         return places_for(self.person.actor.role) if self.person else []
 
-    def product_name(self, code: str) -> str:
-        """What a product is called in the visitor's language; its code when nobody knows it."""
-        product = self.backend.catalogue.find(code)
-        return getattr(product.name, self.taste.language.value) if product else code
-
     def _shared(self) -> dict[str, Any]:
         """What every template knows."""
         return {
