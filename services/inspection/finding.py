@@ -36,6 +36,8 @@ class Problem(StrEnum):
     """Too many others are being opened; nothing is said about this one."""
     MISSING = "missing"
     """Its content is not where it should be."""
+    NO_PAGE = "no_page"
+    """There is no such page, or it is of a kind that is not drawn."""
 
 
 class NotShown(Exception):  # noqa: N818 - a finding about a document, not a fault of ours
@@ -53,6 +55,10 @@ class Page:
     width: int
     height: int
     text: str
+
+    def drawn(self, wanted: int) -> tuple[int, int]:
+        """Its width and height in pixels when it is drawn so wide."""
+        return fitted(self.width, self.height, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,11 @@ class Inspector:
 
     async def draw(self, digest: str, media_type: str, number: int, width: int) -> bytes:
         """A page as PNG, by its number from 1 on, so many pixels wide. Raises NotShown."""
-        pages = (await self.inspect(digest, media_type)).pages
-        if not 1 <= number <= len(pages) or not pages[number - 1].width:
-            raise NotShown(Problem.MISSING)
+        inspection = await self.inspect(digest, media_type)
+        if inspection.problem:
+            raise NotShown(inspection.problem)
+        if not 1 <= number <= len(inspection.pages) or not inspection.pages[number - 1].width:
+            raise NotShown(Problem.NO_PAGE)
         name = _name(digest, f"{number}-{width}.png")
         drawn = await self._made(name, digest, media_type, str(number), str(width))
         if not drawn.startswith(_PNG):

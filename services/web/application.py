@@ -19,13 +19,14 @@ from services.web import (
     document,
     documentation,
     operation,
+    preview,
     problem,
     reference,
 )
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
-from services.web.page import attach, consent, edit, new_claim, queue, review, sign_in, taste
+from services.web.page import attach, consent, edit, new_claim, proof, queue, review, sign_in, taste
 from services.web.page import claim as claim_page
 from services.web.page import history as history_page
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.identify = caller.dev
     problem.register(app)
-    for part in (command, claim, document, reference, operation, clock, problem):
+    for part in (command, claim, document, preview, reference, operation, clock, problem):
         app.include_router(part.router)
     for page in (
         sign_in,
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         attach,
         claim_page,
         history_page,
+        proof,
     ):
         app.include_router(page.router)
     documentation.register(app)

@@ -16,6 +16,7 @@ from domain.policy import Policy
 from services.clock import Clock, SimulatedClock, SystemClock
 from services.database import limited, with_settings
 from services.document_store import DocumentStore
+from services.inspection.inspector import Inspector
 from services.resource import load_catalogue, load_policy
 from services.settings import Settings
 from services.web.broker import Broker, open_broker
@@ -58,6 +59,7 @@ class Backend:
     policy: Policy
     catalogue: Catalogue
     documents: DocumentStore
+    inspector: Inspector
     metrics: Metrics
     move_failed: Event = field(default_factory=Event)
     """Set when a move of the simulated clock failed, and may have left it standing still."""
@@ -91,6 +93,7 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
         open=False,
         name="web",
     )
+    documents = DocumentStore(settings.data_dir / "documents")
     async with open_broker(settings.nats_url) as broker:
         await pool.open(wait=False)
         try:
@@ -101,7 +104,8 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
                 clock=SystemClock() if settings.clock == "system" else SimulatedClock(pool),
                 policy=policy,
                 catalogue=catalogue,
-                documents=DocumentStore(settings.data_dir / "documents"),
+                documents=documents,
+                inspector=Inspector(documents, settings.data_dir / "previews"),
                 metrics=metrics,
             )
         finally:

@@ -2,9 +2,10 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Collection, Iterator
-from typing import BinaryIO
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, BinaryIO
 from urllib.parse import quote
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.datastructures import FormData, UploadFile
 
 from domain.access import may_read_documents
+from domain.actor import Actor
 from domain.command import MAX_DOCUMENT_BYTES
 from domain.refusal import (
     FieldError,
@@ -169,13 +171,7 @@ async def download(
     caller: Caller, backend: Served, claim_id: ClaimId, digest: DocumentDigest
 ) -> Response:
     """A document of a claim, for whom the claim is readable; not for operators."""
-    async with backend.pool.connection() as connection:
-        row = await readable_row(connection, claim_id, caller)
-    if not may_read_documents(caller, org=row.org, status=row.status):
-        raise NotAllowed("operators don't read documents", rule="R25")
-    document = next((each for each in row.documents if each["digest"] == digest), None)
-    if document is None:
-        raise NotFound("the claim has no such document")
+    document = await readable_document(backend, claim_id, digest, caller)
     try:
         content = await asyncio.to_thread(backend.documents.open, digest)
     except FileNotFoundError as error:
@@ -191,6 +187,23 @@ async def download(
             "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
         },
     )
+
+
+async def readable_document(
+    backend: Backend, claim_id: UUID, digest: str, reader: Actor
+) -> Mapping[str, Any]:
+    """A document of a claim, as the board has it, that this reader may read.
+
+    Raises NotFound as `readable_row` does, and NotAllowed for operators.
+    """
+    async with backend.pool.connection() as connection:
+        row = await readable_row(connection, claim_id, reader)
+    if not may_read_documents(reader, org=row.org, status=row.status):
+        raise NotAllowed("operators don't read documents", rule="R25")
+    document = next((each for each in row.documents if each["digest"] == digest), None)
+    if document is None:
+        raise NotFound("the claim has no such document")
+    return document
 
 
 async def _record(kept: Kept, filename: str, org: str, backend: Backend) -> None:
