@@ -21,6 +21,8 @@ PREFIX = "CPOR_"
 _FROM_FILE = ("database_url", "nats_url")
 """What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
 
+_HIGHEST_PORT = 65535
+
 _UNNAMEABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of what not every server takes in the path of a folder."""
 
@@ -66,6 +68,8 @@ class Settings(BaseSettings):
     smtp_url: Annotated[str, Field(repr=False)] = ""
     """Where mails go; empty: the embedded mailbox."""
     language: Literal["en", "tr"] = "en"
+    clamd: str = ""
+    """The virus scanner for uploads, `host:port` or `unix:/path`; empty: none."""
 
     @field_validator("data_dir")
     @classmethod
@@ -118,6 +122,16 @@ class Settings(BaseSettings):
     @classmethod
     def _smtp(cls, url: str) -> str:
         return _with_scheme(url, "smtp", "smtps") if url else url
+
+    @field_validator("clamd")
+    @classmethod
+    def _scanner(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        is_socket = address.startswith("unix:/")
+        is_port = bool(host) and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT
+        if address and not is_socket and not is_port:
+            raise ValueError("host:port or unix:/path")
+        return address
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

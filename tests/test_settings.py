@@ -29,6 +29,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         log_level="info",
         smtp_url="",
         language="en",
+        clamd="",
     )
 
 
@@ -81,6 +82,8 @@ def test_defaults_are_those_of_the_contract() -> None:
             "mysql://u:hidden@h",
             "CPOR_DATABASE_URL must be an address that begins with postgresql:// or postgres://.",
         ),
+        ("CPOR_CLAMD", "clamd", "CPOR_CLAMD must be host:port or unix:/path, not 'clamd'."),
+        ("CPOR_CLAMD", "av:70000", "CPOR_CLAMD must be host:port or unix:/path, not 'av:70000'."),
         (
             "CPOR_AUTH",
             "oidc",

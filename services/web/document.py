@@ -23,6 +23,7 @@ from domain.refusal import (
     TooLarge,
     UnsupportedMediaType,
 )
+from services.clamd import ScanFailed, scan
 from services.document_store import Kept
 from services.json_document import pointer_to
 from services.media_type import SUFFIXES, UnknownMediaType, safe_name
@@ -141,6 +142,7 @@ async def take(file: UploadFile, org: str, backend: Backend) -> Uploaded:
         raise Invalid([FieldError("/file", "is empty")])
     if file.size > MAX_DOCUMENT_BYTES:
         raise TooLarge(f"{file.size} bytes; a document has at most {MAX_DOCUMENT_BYTES}")
+    await _scan(file.file, filename, backend)
     try:
         kept = await asyncio.to_thread(backend.documents.keep, file.file)
     except UnknownMediaType:
@@ -204,6 +206,26 @@ async def readable_document(
     if document is None:
         raise NotFound("the claim has no such document")
     return document
+
+
+async def _scan(content: BinaryIO, filename: str, backend: Backend) -> None:
+    """Let the scanner look at an upload, where one is set.
+
+    Raises UnsupportedMediaType for what it finds, and Unavailable when it can't be asked: nothing
+    is kept that it has not seen.
+    """
+    address = backend.settings.clamd
+    if not address:
+        return
+    try:
+        finding = await scan(address, content)
+    except ScanFailed as error:
+        _log.error("scan_failed", error=str(error))
+        raise Unavailable("the virus scanner can't be asked at the moment") from error
+    if finding is not None:
+        _log.warning("upload_infected", filename=filename, finding=finding)
+        raise UnsupportedMediaType(f"{filename} is not taken: the virus scanner found {finding}")
+    content.seek(0)
 
 
 async def _record(kept: Kept, filename: str, org: str, backend: Backend) -> None:
