@@ -7,9 +7,9 @@ from typing import Final
 
 MAX_PAGES: Final = 50
 """Pages that are looked at; a longer document is cut off there, and that is said."""
-MAX_PAGE_TEXT: Final = 50_000
+MAX_PAGE_TEXT: Final = 20_000
 """Characters of a page."""
-MAX_TEXT: Final = 400_000
+MAX_TEXT: Final = 200_000
 """Characters of a document."""
 REFUSED: Final = 3
 """The exit code of a program that opened a document and found a problem."""

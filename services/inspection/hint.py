@@ -131,7 +131,8 @@ def _pages(sources: Sequence[Source]) -> Iterator[tuple[Source, int, Text]]:
 
 
 def _domain(domain: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(domain.lower())}(?![\w-])")
+    name = re.escape(domain.lower())
+    return re.compile(rf"{name}(?<![\w-]{name})(?![\w-])")
 
 
 def _years_from(day: date, years: int) -> date:

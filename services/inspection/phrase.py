@@ -11,7 +11,13 @@ _BETWEEN = r"[\W_]{1,3}"
 _BEFORE, _AFTER = 60, 80
 """Characters of a snippet around what was found."""
 
-_folded = lru_cache(maxsize=4096)(fold)
+_LONGEST_FOLDED = 3
+"""Letters that one sign may become; some become whole sentences."""
+
+
+@lru_cache(maxsize=4096)
+def _folded(letter: str) -> str:
+    return fold(letter)[:_LONGEST_FOLDED]
 
 
 class Snippet(NamedTuple):
@@ -54,4 +60,6 @@ def phrase(words: str) -> re.Pattern[str] | None:
     found = _WORD.findall(fold(words))
     if not found:
         return None
-    return re.compile(rf"(?<![^\W_]){_BETWEEN.join(found)}(?![^\W_])")
+    first = found[0]  # in front, because a search for letters alone is fast
+    rest = "".join(_BETWEEN + word for word in found[1:])
+    return re.compile(rf"{first}(?<![^\W_]{first}){rest}(?![^\W_])")

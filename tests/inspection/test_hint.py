@@ -199,3 +199,11 @@ def test_a_document_that_cannot_be_read_hides_nothing() -> None:
     broken = Source("sha256:0", Inspection(problem=Problem.DAMAGED))
 
     assert hints(WANTED, [broken, source("signed")])[-1].is_found
+
+
+def test_signs_of_many_letters_move_no_snippet() -> None:
+    """Nor do they make a text long."""
+    hint = found(Sought.CUSTOMER, f"{'ﷺ' * 30} ﬃ: İPEK ÇELİK A.Ş.")
+
+    assert hint.hit is not None
+    assert hint.hit.snippet == Snippet(f"{'ﷺ' * 30} ﬃ: ", "İPEK ÇELİK A.Ş", ".")
