@@ -8,7 +8,7 @@ from projections.search import fold
 
 _WORD = re.compile(r"[^\W_]+")
 _BETWEEN = r"[\W_]{1,3}"
-_BEFORE, _AFTER = 60, 80
+_BEFORE, _AFTER = 40, 50
 """Characters of a snippet around what was found."""
 
 _LONGEST_FOLDED = 3
