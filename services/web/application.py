@@ -26,9 +26,8 @@ from services.web import (
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
-from services.web.page import attach, consent, edit, new_claim, proof, queue, review, sign_in, taste
-from services.web.page import claim as claim_page
-from services.web.page import history as history_page
+from services.web.page import attach
+from services.web.page.site import PAGES
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,19 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     problem.register(app)
     for part in (command, claim, document, preview, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in (
-        sign_in,
-        taste,
-        consent,
-        queue,
-        review,
-        new_claim,
-        edit,
-        attach,
-        claim_page,
-        history_page,
-        proof,
-    ):
+    for page in PAGES:
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(

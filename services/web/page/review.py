@@ -18,6 +18,7 @@ from services.web.claim import events_of
 from services.web.identifier import ClaimId
 from services.web.page.deed import do
 from services.web.page.form import command_data, kept
+from services.web.page.proof import proof_of
 from services.web.page.queue import (
     Before,
     CameFrom,
@@ -149,6 +150,7 @@ async def _page(
         "review.html",
         status=attempt.problem["status"] if attempt else 200,
         row=row,
+        proof=await proof_of(visit, row),
         claim=ClaimView.of(row, contacts, reader=visit.actor, now=visit.now),
         thread=comments(events, reader=visit.actor),
         standing=standing(row, rejected_by, visit.actor.id),
