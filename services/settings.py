@@ -18,10 +18,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 PREFIX = "CPOR_"
 
-_FROM_FILE = ("database_url", "nats_url")
+_FROM_FILE = ("database_url", "nats_url", "oidc_client_secret")
 """What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
 
 _HIGHEST_PORT = 65535
+_OF_OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+"""What signing in at an identity provider needs."""
 
 _UNNAMEABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of what not every server takes in the path of a folder."""
@@ -36,6 +38,16 @@ def _own_address(values: dict[str, Any]) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def _fitting_auth(values: dict[str, Any]) -> Literal["dev", "oidc"]:
+    is_dev = _is_loopback(values.get("http_host", "")) or values.get("dev_auth_anywhere")
+    return "dev" if is_dev else "oidc"
+
+
+def _own_client_id(values: dict[str, Any]) -> str:
+    client_id: str = values.get("oidc_client_id", "")
+    return client_id
+
+
 class Settings(BaseSettings):
     """What can be set from outside. An empty variable counts as one that is not set."""
 
@@ -48,7 +60,8 @@ class Settings(BaseSettings):
     http_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     http_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     public_url: str = Field(default_factory=_own_address)
-    """Base of links in mails, without a slash at its end."""
+    """Base of links in mails and of where people come back to from the identity provider; without
+    a slash at its end."""
     nats_port: Annotated[int, Field(ge=1, le=65535)] = 4222
     nats_sync: Literal["always", "interval"] = "always"
     nats_url: Annotated[str, Field(repr=False)] = ""
@@ -62,8 +75,18 @@ class Settings(BaseSettings):
     holidays: str | None = None
     """ISO country code; None: the profile's own."""
     clock: Literal["system", "simulated"] = "system"
-    auth: Literal["dev", "oidc"] = "dev"
     dev_auth_anywhere: bool = False
+    auth: Literal["dev", "oidc"] = Field(default_factory=_fitting_auth)
+    oidc_issuer: str = ""
+    """The identity provider, exactly as it calls itself."""
+    oidc_client_id: str = ""
+    oidc_client_secret: Annotated[str, Field(repr=False)] = ""
+    oidc_audience: str = Field(default_factory=_own_client_id)
+    """Whom bearer tokens must be meant for."""
+    oidc_role_claim: str = "cpor_role"
+    """Which claim of a token names the role; dots lead into objects."""
+    oidc_org_claim: str = "cpor_org"
+    oidc_id_claim: str = "sub"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: Annotated[str, Field(repr=False)] = ""
     """Where mails go; empty: the embedded mailbox."""
@@ -133,19 +156,37 @@ class Settings(BaseSettings):
             raise ValueError("host:port or unix:/path")
         return address
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, url: str) -> str:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+        if url and not (is_safe and host and not parts.query and not parts.fragment):
+            raise ValueError("an address that begins with https://, without ? and #")
+        return url
+
     @model_validator(mode="after")
     def _safe(self) -> Self:
         if self.auth == "oidc":
-            raise SettingsError(
-                "CPOR_AUTH=oidc arrives with the dashboard: until then CPOR_AUTH can only be dev."
-            )
-        if not (_is_loopback(self.http_host) or self.dev_auth_anywhere):
+            self._require_identity_provider()
+        elif not (_is_loopback(self.http_host) or self.dev_auth_anywhere):
             raise SettingsError(
                 "CPOR_AUTH=dev lets every caller name itself, so cpor refuses CPOR_HTTP_HOST="
                 f"{self.http_host}, which is not a loopback address: set "
                 "CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
             )
         return self
+
+    def _require_identity_provider(self) -> None:
+        missing = [_variable(field) for field in _OF_OIDC if not getattr(self, field)]
+        if not _is_loopback(self.http_host) and "public_url" not in self.model_fields_set:
+            missing.append(_variable("public_url"))
+        if missing:
+            raise SettingsError(
+                "CPOR_AUTH=oidc, which is the default on an address that is not loopback, needs "
+                f"{', '.join(missing)}: people sign in at an identity provider."
+            )
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

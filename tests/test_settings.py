@@ -25,6 +25,13 @@ def test_defaults_are_those_of_the_contract() -> None:
         holidays=None,
         clock="system",
         auth="dev",
+        oidc_issuer="",
+        oidc_client_id="",
+        oidc_client_secret="",
+        oidc_audience="",
+        oidc_role_claim="cpor_role",
+        oidc_org_claim="cpor_org",
+        oidc_id_claim="sub",
         dev_auth_anywhere=False,
         log_level="info",
         smtp_url="",
@@ -87,15 +94,27 @@ def test_defaults_are_those_of_the_contract() -> None:
         (
             "CPOR_AUTH",
             "oidc",
-            "CPOR_AUTH=oidc arrives with the dashboard: until then CPOR_AUTH can only be dev.",
+            (
+                "CPOR_AUTH=oidc, which is the default on an address that is not loopback, needs "
+                "CPOR_OIDC_ISSUER, CPOR_OIDC_CLIENT_ID, CPOR_OIDC_CLIENT_SECRET: people "
+                "sign in at an identity provider."
+            ),
         ),
         (
             "CPOR_HTTP_HOST",
             "192.0.2.1",
             (
-                "CPOR_AUTH=dev lets every caller name itself, so cpor refuses "
-                "CPOR_HTTP_HOST=192.0.2.1, which is not a loopback address: set "
-                "CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
+                "CPOR_AUTH=oidc, which is the default on an address that is not loopback, needs "
+                "CPOR_OIDC_ISSUER, CPOR_OIDC_CLIENT_ID, CPOR_OIDC_CLIENT_SECRET, "
+                "CPOR_PUBLIC_URL: people sign in at an identity provider."
+            ),
+        ),
+        (
+            "CPOR_OIDC_ISSUER",
+            "http://login.example",
+            (
+                "CPOR_OIDC_ISSUER must be an address that begins with https://, without ? and #, "
+                "not 'http://login.example'."
             ),
         ),
     ],
@@ -143,6 +162,41 @@ def test_one_port_for_http_and_embedded_nats_is_one_sentence(
     )
     monkeypatch.setenv("CPOR_NATS_URL", "nats://elsewhere:4222")
     assert load().http_port == 4222
+
+
+def test_dev_auth_off_loopback_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for who asks for it by name."""
+    monkeypatch.setenv("CPOR_AUTH", "dev")
+    monkeypatch.setenv("CPOR_HTTP_HOST", "192.0.2.1")
+
+    with pytest.raises(SettingsError) as refusal:
+        load()
+
+    assert str(refusal.value) == (
+        "CPOR_AUTH=dev lets every caller name itself, so cpor refuses CPOR_HTTP_HOST=192.0.2.1, "
+        "which is not a loopback address: set CPOR_DEV_AUTH_ANYWHERE=yes if you mean it."
+    )
+
+
+def test_off_loopback_people_sign_in_at_the_identity_provider(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By default; tokens are meant for the client, and its secret is nowhere to be read."""
+    file = tmp_path / "secret"
+    file.write_text("hidden\n")
+    monkeypatch.setenv("CPOR_HTTP_HOST", "192.0.2.1")
+    monkeypatch.setenv("CPOR_PUBLIC_URL", "https://cpor.example/")
+    monkeypatch.setenv("CPOR_OIDC_ISSUER", "https://login.example/tenant/")
+    monkeypatch.setenv("CPOR_OIDC_CLIENT_ID", "cpor-web")
+    monkeypatch.setenv("CPOR_OIDC_CLIENT_SECRET_FILE", str(file))
+
+    settings = load()
+
+    assert settings.auth == "oidc"
+    assert settings.oidc_issuer == "https://login.example/tenant/"
+    assert settings.oidc_audience == "cpor-web"
+    assert settings.oidc_client_secret == "hidden"
+    assert "hidden" not in repr(settings)
 
 
 def test_dev_auth_may_be_allowed_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:

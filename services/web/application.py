@@ -26,7 +26,8 @@ from services.web import (
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
-from services.web.page import attach
+from services.web.oidc import open_provider
+from services.web.page import attach, oidc_sign_in, sign_in
 from services.web.page.site import PAGES
 
 
@@ -36,8 +37,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_backend(settings, metrics) as backend:
-            app.state.backend = backend
+        async with (
+            open_backend(settings, metrics) as backend,
+            open_provider(settings) as provider,
+        ):
+            app.state.backend, app.state.provider = backend, provider
             ticking = create_task(clock.keep_ticking(backend), name="clock")
             try:
                 yield
@@ -52,11 +56,12 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.identify = caller.dev
+    is_dev = settings.auth == "dev"
+    app.state.identification = caller.DEV if is_dev else caller.OIDC
     problem.register(app)
     for part in (command, claim, document, preview, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in PAGES:
+    for page in (sign_in if is_dev else oidc_sign_in, *PAGES):
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import nats.errors
 import psycopg
@@ -32,6 +32,20 @@ class Unauthenticated(Refusal):
     """Nobody, or nobody that we know, is calling."""
 
     code = "unauthenticated"
+    challenge: ClassVar[str] = "X-Cpor-Actor"
+    """How to say who is calling: the header `WWW-Authenticate`."""
+
+
+class TokenNeeded(Unauthenticated):
+    """Nobody says who is calling."""
+
+    challenge = "Bearer"
+
+
+class InvalidToken(TokenNeeded):
+    """The token proves nothing."""
+
+    challenge = 'Bearer error="invalid_token"'
 
 
 class MethodNotAllowed(Refusal):
@@ -176,8 +190,9 @@ async def describe(code: Annotated[str, Path(examples=["stale_version"])]) -> De
 
 
 async def _on_refusal(_: Request, refusal: Refusal) -> Response:
-    headers = {"WWW-Authenticate": "X-Cpor-Actor"} if isinstance(refusal, Unauthenticated) else None
-    return respond(refusal, headers)
+    if isinstance(refusal, Unauthenticated):
+        return respond(refusal, {"WWW-Authenticate": refusal.challenge})
+    return respond(refusal)
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> Response:

@@ -1,7 +1,7 @@
 """The real application, on real servers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from importlib import import_module
@@ -27,6 +27,7 @@ from services.streams import prepare
 from services.web import create_app
 from tests.claims.orders import CREATE
 from tests.free_port import free_port
+from tests.web.identity_provider import IdentityProvider, running_provider
 
 ADDRESS: Final = "http://127.0.0.1:8000"
 
@@ -72,6 +73,44 @@ async def alone(nowhere: Settings) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    """An identity provider that the tests of a module share."""
+    with running_provider() as provider:
+        yield provider
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gate(
+    provider: IdentityProvider, migrated_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[FastAPI]:
+    """An application that people sign in to at the identity provider; NATS is away."""
+    folder = tmp_path_factory.mktemp("gate")
+    async with await AsyncConnection.connect(migrated_server.url, autocommit=True) as connection:
+        await connection.execute(
+            SQL("CREATE DATABASE {} TEMPLATE template_migrated").format(Identifier(folder.name))
+        )
+    settings = provider.settings(
+        data_dir=folder,
+        database_url=migrated_server.url_for(folder.name),
+        nats_url="nats://127.0.0.1:1",
+    )
+    async with opened(settings) as (app, _):
+        yield app
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def portal(gate: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
+    """A browser there, in which nobody is signed in yet."""
+    async with browser_at(gate) as browser:
+        yield browser
+
+
+def browser_at(app: FastAPI) -> httpx.AsyncClient:
+    """A client that keeps its cookies for itself."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ADDRESS, timeout=30)
+
+
 class Services:
     """All services but the web, in this process."""
 
@@ -109,9 +148,7 @@ class Site:
 
     def browser(self) -> httpx.AsyncClient:
         """A client that keeps its cookies for itself."""
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url=ADDRESS, timeout=30
-        )
+        return browser_at(self.app)
 
     async def signed_in(self, persona: str) -> httpx.AsyncClient:
         """A browser in which somebody is signed in."""

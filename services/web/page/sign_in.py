@@ -1,4 +1,4 @@
-"""Signing in and out; in the mode `dev` by choosing who to be."""
+"""Signing in and out in the mode `dev`: by choosing who to be."""
 
 from http import HTTPStatus
 from typing import Annotated, Final
@@ -10,10 +10,10 @@ from domain.actor import Actor
 from domain.refusal import FieldError, Invalid
 from domain.vocabulary import Role
 from services.web import session
-from services.web.page.navigation import HOME
+from services.web.page.entrance import enter
 from services.web.page.route import PageRoute
 from services.web.page.taste import own_address
-from services.web.page.visit import AnyGuest, Guest
+from services.web.page.visit import AnyGuest
 from services.web.session import Person
 
 PERSONAS: Final = (
@@ -27,14 +27,6 @@ PERSONAS: Final = (
 """Who can be chosen in the mode `dev`: people of the demo, and who looks over their shoulders."""
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-@router.get("/")
-async def start(guest: AnyGuest) -> Response:
-    """Lead everybody to where their work begins."""
-    if guest.person is None:
-        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    return RedirectResponse(HOME[guest.person.actor.role], HTTPStatus.SEE_OTHER)
 
 
 @router.get("/sign-in")
@@ -59,15 +51,4 @@ async def sign_out(guest: AnyGuest) -> Response:
     """End the session."""
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     await session.end(guest.backend, guest.request, response)
-    return response
-
-
-async def enter(guest: Guest, person: Person, to: str) -> Response:
-    """Begin a person's session in place of any that this browser had."""
-    response = RedirectResponse(own_address(to), HTTPStatus.SEE_OTHER)
-    await session.end(guest.backend, guest.request, response)
-    async with guest.backend.pool.connection() as connection:
-        token = await session.begin(connection, person)
-    is_secure = guest.backend.settings.public_url.startswith("https:")
-    session.hand_over(response, token, secure=is_secure)
     return response

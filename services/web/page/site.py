@@ -1,21 +1,21 @@
-"""All pages, in the order in which their addresses are looked at."""
+"""All pages but the sign-in, in the order in which their addresses are looked at."""
 
 from services.web.page import (
     attach,
     claim,
     consent,
     edit,
+    entrance,
     history,
     new_claim,
     proof,
     queue,
     review,
-    sign_in,
     taste,
 )
 
 PAGES = (
-    sign_in,
+    entrance,
     taste,
     consent,
     queue,
