@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Which claim of a token names the role; dots lead into objects."""
     oidc_org_claim: str = "cpor_org"
     oidc_id_claim: str = "sub"
+    rate_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """How many times as often as by default somebody may ask the web; 0: as often as they like."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: Annotated[str, Field(repr=False)] = ""
     """Where mails go; empty: the embedded mailbox."""

@@ -33,6 +33,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         oidc_org_claim="cpor_org",
         oidc_id_claim="sub",
         dev_auth_anywhere=False,
+        rate_limit=1.0,
         log_level="info",
         smtp_url="",
         language="en",
@@ -64,6 +65,7 @@ def test_defaults_are_those_of_the_contract() -> None:
             "CPOR_DATA_DIR must be a path that leads somewhere, not '~nobody-has-this-name'.",
         ),
         ("CPOR_NATS_PORT", "0", "CPOR_NATS_PORT must be greater than or equal to 1, not '0'."),
+        ("CPOR_RATE_LIMIT", "-1", "CPOR_RATE_LIMIT must be greater than or equal to 0, not '-1'."),
         ("CPOR_NATS_SYNC", "never", "CPOR_NATS_SYNC must be 'always' or 'interval', not 'never'."),
         ("CPOR_CLOCK", "fast", "CPOR_CLOCK must be 'system' or 'simulated', not 'fast'."),
         (

@@ -29,6 +29,7 @@ from services.web.metric import Measured, Metrics
 from services.web.oidc import open_provider
 from services.web.page import attach, oidc_sign_in, sign_in
 from services.web.page.site import PAGES
+from services.web.rate_limit import RateLimiter
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     for page in (sign_in if is_dev else oidc_sign_in, *PAGES):
         app.include_router(page.router)
     documentation.register(app)
+    app.add_middleware(RateLimiter, scale=settings.rate_limit)
     app.add_middleware(
         Guard,
         hosts=_hosts(settings),

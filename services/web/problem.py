@@ -66,6 +66,12 @@ class WrongHost(Refusal):
     code = "wrong_host"
 
 
+class RateLimited(Refusal):
+    """Too many requests came from there in too short a time."""
+
+    code = "rate_limited"
+
+
 class Unavailable(Refusal):
     """A server that is needed can't be reached; nothing was recorded."""
 

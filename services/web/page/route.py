@@ -1,6 +1,6 @@
 """Routes of pages: what goes wrong in them is told by a page, too."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,12 +42,12 @@ class PageRoute(APIRoute):
             except SignInNeeded:
                 return _to_sign_in(request)
             except Refusal as refusal:
-                return _refused(request, refusal)
+                return refused(request, refusal)
             except RequestValidationError as error:
-                return _refused(request, Invalid(list(problem.field_errors(error))))
+                return refused(request, Invalid(list(problem.field_errors(error))))
             except _UNREACHABLE as error:
                 _log.warning("server_unavailable", error=str(error) or type(error).__name__)
-                return _refused(request, problem.Unavailable("a server of ours can't be reached"))
+                return refused(request, problem.Unavailable("a server of ours can't be reached"))
 
         return handle_as_page
 
@@ -62,8 +62,13 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(address, 303)
 
 
-def _refused(request: Request, refusal: Refusal) -> Response:
+def refused(
+    request: Request, refusal: Refusal, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A refusal as a page."""
     backend = request.app.state.backend
     guest = Guest(request, backend, None, taste_of(request, backend.settings), backend.clock.now())
     told = problem.body(refusal)
-    return guest.page("problem.html", status=told["status"], problem=told, code=refusal.code)
+    return guest.page(
+        "problem.html", status=told["status"], headers=headers, problem=told, code=refusal.code
+    )
