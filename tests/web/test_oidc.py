@@ -48,7 +48,7 @@ async def test_the_page_says_where_people_sign_in(portal: httpx.AsyncClient) -> 
     page = await portal.get("/sign-in", params={"to": "/claims?q=a"})
 
     assert page.status_code == 200
-    assert "Continue to localhost" in page.text
+    assert "Identity provider: localhost" in page.text
     assert 'href="/sign-in/start?to=%2Fclaims%3Fq%3Da"' in page.text
     assert "Development mode" not in page.text
     assert (await portal.post("/sign-in", data={"persona": "ayse"})).status_code == 405

@@ -48,7 +48,7 @@ _CANCELLED: Final = Setback(
 _FAILED: Final = Setback(
     HTTPStatus.BAD_GATEWAY,
     N_("The identity provider could not sign you in"),
-    N_("Please try again. If it goes on, tell whoever runs this system what stands below."),
+    N_("Please try again. If it goes on, tell whoever runs this system the reason."),
 )
 _UNTRUSTED: Final = Setback(
     HTTPStatus.BAD_GATEWAY,
