@@ -64,6 +64,12 @@ class _Metadata(BaseModel):
     end_session_endpoint: _Url | None = None
     token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
 
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can read what is sent there, or change what is read."""
+        addresses = (self.authorization_endpoint, self.token_endpoint, self.jwks_uri)
+        return all(address.startswith("https:") for address in addresses)
+
 
 class _KeyDocument(BaseModel):
     keys: list[dict[str, Any]]
@@ -206,11 +212,12 @@ class Provider:
         """What the provider says of itself, with this key if it has it. Raises Unavailable."""
         async with self._asking:
             if self._must_ask(kid):
-                self._asked_at = monotonic()
                 try:
                     self._known = await self._ask()
                 except (TimeoutError, httpx.HTTPError, JoseError, ValueError) as error:
                     _log.warning("identity_provider_unusable", error=repr(error))
+                finally:
+                    self._asked_at = monotonic()  # who waited meanwhile need not ask again
             if self._known is None or monotonic() - self._known.at > _USABLE:
                 raise Unavailable("the identity provider can't be reached")
             return self._known
@@ -229,6 +236,8 @@ class Provider:
             metadata = _Metadata.model_validate_json(await self._get(address))
             if metadata.issuer != issuer:
                 raise ValueError(f"it calls itself {metadata.issuer}")
+            if issuer.startswith("https:") and not metadata.is_private:
+                raise ValueError("it names addresses without TLS")
             document = _KeyDocument.model_validate_json(await self._get(metadata.jwks_uri))
         keys = KeySet.import_key_set({"keys": [key for key in document.keys if "kty" in key]})
         return _Known(metadata, keys, monotonic())

@@ -1,5 +1,6 @@
 """Bearer tokens: who calls the API, by a token of the identity provider."""
 
+import asyncio
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncGenerator
@@ -297,3 +298,34 @@ async def test_without_keys_nobody_can_tell(
         assert (await call(client, token)).status_code == 200
         monkeypatch.setattr(oidc, "_USABLE", 0)
         assert (await call(client, token)).status_code == 503
+
+
+async def test_a_provider_that_hangs_is_waited_for_once(
+    nowhere: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by each caller after the other."""
+    monkeypatch.setattr(oidc, "_PATIENCE", 0.3)
+    callers: list[asyncio.StreamWriter] = []
+
+    async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append(writer)
+
+    async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = Settings(
+            auth="oidc",
+            oidc_issuer=f"http://127.0.0.1:{port}",
+            oidc_client_id=CLIENT,
+            oidc_client_secret="hidden",
+            data_dir=nowhere.data_dir,
+            database_url=nowhere.database_url,
+            nats_url=nowhere.nats_url,
+        )
+        token = f"{part({'alg': 'RS256'})}.{part({})}.AA"
+        async with opened(settings) as (_, client):
+            answers = await asyncio.gather(*(call(client, token) for _ in range(20)))
+        for each in callers:
+            each.close()
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert len(callers) == 1

@@ -1,6 +1,7 @@
 """Signing in at an identity provider: code flow with PKCE, against a real one."""
 
 from base64 import urlsafe_b64encode
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 from typing import Final
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from services.clock import real_now
 from services.settings import Settings
 from services.web import oidc
+from services.web.problem import Unavailable
 from tests.free_port import free_port
 from tests.web.conftest import opened
 from tests.web.identity_provider import (
@@ -363,3 +365,32 @@ async def test_a_provider_with_another_name_is_none(
     ).model_copy(update={"oidc_issuer": f"{provider.issuer}/"})
     async with opened(settings) as (_, client):
         assert (await client.get("/sign-in")).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("scheme", "outcome"), [("https", nullcontext()), ("http", pytest.raises(Unavailable))]
+)
+async def test_a_provider_is_asked_by_tls_throughout(
+    provider: IdentityProvider, scheme: str, outcome: AbstractContextManager[object]
+) -> None:
+    """The client's secret and the keys don't travel in the open, whatever the provider names."""
+    issuer = "https://login.example"
+    app = FastAPI()
+
+    @app.get("/.well-known/openid-configuration")
+    def configuration() -> dict[str, str]:
+        return {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}/authorize",
+            "token_endpoint": f"{scheme}://login.example/token",
+            "jwks_uri": f"{issuer}/keys",
+        }
+
+    @app.get("/keys")
+    def keys() -> dict[str, list[dict[str, str | list[str]]]]:
+        return {"keys": [provider.key.as_dict(private=False)]}
+
+    settings = provider.settings().model_copy(update={"oidc_issuer": issuer})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+        with outcome:
+            await oidc.Provider(settings, http).require()
