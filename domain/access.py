@@ -46,6 +46,12 @@ def require_member(org: str, actor: Actor) -> None:
         raise NotFound("there is no such claim")
 
 
+def require_operator(actor: Actor) -> None:
+    """Refuse everybody but operators: they alone run the system."""
+    if actor.role is not Role.OPERATOR:
+        raise NotAllowed("only operators run the system", rule="R25")
+
+
 def may_read(actor: Actor, *, org: str, status: Status) -> bool:
     """Whether the actor may see a claim of this organisation in this status."""
     if actor.is_partner:

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.errors import Error
 
@@ -80,6 +80,29 @@ async def letters(connection: Connection, *, after: int = 0) -> AsyncIterator[De
         after = letter.number
 
 
+async def newest(
+    connection: Connection, *, before: int | None = None, limit: int
+) -> list[DeadLetter]:
+    """At most so many dead letters with a number below `before`, the newest first.
+
+    The stream can be asked forwards only: wider and wider stretches of it are looked at.
+    """
+    state = (await connection.js.stream_info(DEAD_LETTERS)).state
+    high = state.last_seq if before is None else min(before - 1, state.last_seq)
+    found: list[DeadLetter] = []
+    width = limit
+    while high >= state.first_seq and len(found) < limit:
+        low = max(high - width, state.first_seq - 1)
+        stretch: list[DeadLetter] = []
+        async for letter in letters(connection, after=low):
+            if letter.number > high:
+                break
+            stretch.append(letter)
+        found += reversed(stretch)
+        high, width = low, width * 2
+    return found[:limit]
+
+
 async def read(connection: Connection, number: int) -> DeadLetter:
     """One dead letter. Raises NoSuchLetterError."""
     letter = await _find(connection, {"seq": number})
@@ -103,6 +126,40 @@ async def requeue(connection: Connection, number: int) -> DeadLetter:
         ) from error
     await connection.js.delete_msg(DEAD_LETTERS, number)
     return letter
+
+
+class Requeued(NamedTuple):
+    """What became of dead letters that were to be sent again."""
+
+    sent: int
+    stayed: int
+    """No stream is known to have taken them."""
+
+
+async def requeue_all(connection: Connection, *, up_to: int, limit: int) -> Requeued:
+    """Send the oldest letters again, at most so many, and none with a number above `up_to`.
+
+    A letter that is given up again meanwhile has a higher number: this comes to an end.
+    """
+    sent = stayed = 0
+    async for letter in letters(connection):
+        if letter.number > up_to or sent + stayed == limit:
+            break
+        try:
+            await requeue(connection, letter.number)
+        except NoSuchLetterError:
+            continue  # somebody else has sent it
+        except DeadLetterError:
+            stayed += 1
+        else:
+            sent += 1
+    return Requeued(sent, stayed)
+
+
+def visible(data: bytes) -> str:
+    """A payload as text that does nothing to a terminal or a page: signs of control are escaped."""
+    text = data.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def dead_letter_subjects() -> str:

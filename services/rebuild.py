@@ -99,12 +99,18 @@ async def rebuild(
 
 async def _begin(store: AsyncConnection, name: str) -> None:
     rows = await store.execute(
-        "SELECT pg_try_advisory_lock(hashtext(%s))", [f"cpor rebuild {name}"]
+        "SELECT pg_try_advisory_lock(hashtext('cpor rebuild ' || %s))", [name]
     )
     if await rows.fetchone() != (True,):
         raise RebuildRefused(f"The projection {name} is being rebuilt already.")
     await store.execute("SET maintenance_work_mem = '128MB'")
     await position.begin(store, [name])
+
+
+async def being_rebuilt(connection: AsyncConnection) -> frozenset[str]:
+    """The projections that anybody rebuilds just now, whoever started it."""
+    rows = await connection.execute(_BEING_REBUILT, [list(PROJECTIONS)])
+    return frozenset(name for (name,) in await rows.fetchall())
 
 
 # Folding the log as of one moment
@@ -264,6 +270,12 @@ class _Successor:
 
 _MOMENT: Final = b"""
 SELECT count(*), coalesce(max(notification_id), 0), pg_export_snapshot() FROM cpor.stored_events
+"""
+_BEING_REBUILT: Final = b"""
+SELECT name FROM unnest(%s::text[]) AS name JOIN pg_locks
+    ON (classid::bigint << 32 | objid::bigint) = hashtext('cpor rebuild ' || name)
+WHERE locktype = 'advisory' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _BOUNDS: Final = b"""
 SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY originator_id)

@@ -54,6 +54,8 @@ def list_letters(
 
 def show(number: Number, as_json: Json = False) -> None:
     """Show a dead letter with its payload."""
+    from services.dead_letter import visible
+
     letter = asyncio.run(_shown(number))
     if as_json:
         _print_json(_described(letter, payload=True))
@@ -61,7 +63,7 @@ def show(number: Number, as_json: Json = False) -> None:
     for name, value in _described(letter).items():
         typer.echo(f"{name}: {value}")
     typer.echo()
-    typer.echo(_visible(letter.data))
+    typer.echo(visible(letter.data))
 
 
 def requeue(
@@ -142,12 +144,6 @@ def _described(letter: DeadLetter, *, payload: bool = False) -> dict[str, Any]:
     if payload:
         described["payload_base64"] = base64.b64encode(letter.data).decode()
     return described
-
-
-def _visible(data: bytes) -> str:
-    """The payload as text that does nothing to a terminal."""
-    text = data.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _print_json(value: object) -> None:

@@ -19,9 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+from domain.access import require_operator
+from domain.actor import Actor
 from domain.command import Instant
-from domain.refusal import FieldError, Invalid, NotAllowed, NotFound, Refusal
-from domain.vocabulary import Role
+from domain.refusal import FieldError, Invalid, NotFound, Refusal
 from services import clock_mover
 from services.backoff import Backoff
 from services.clock import SimulatedClock
@@ -110,12 +111,26 @@ async def move(request: Request, caller: Caller, backend: Served) -> Moved:
     and on the board. Backwards only while no event exists. When a part that it waits for stops on
     the way, the move is broken off: the clock ticks on from where it stood.
     """
-    if caller.role is not Role.OPERATOR:
-        raise NotAllowed("only operators move the clock", rule="R25")
-    clock = backend.clock
-    if not isinstance(clock, SimulatedClock):
+    clock = simulated_clock(backend, caller)
+    return await move_by(backend, clock, await read_as(Movement, request))
+
+
+def simulated_clock(backend: Backend, actor: Actor) -> SimulatedClock:
+    """The clock that this actor may move.
+
+    Raises NotAllowed for who is no operator, NotFound where the clock is the machine's.
+    """
+    require_operator(actor)
+    if not isinstance(backend.clock, SimulatedClock):
         raise NotFound("the clock is the machine's: only with CPOR_CLOCK=simulated it can be moved")
-    movement = await read_as(Movement, request)
+    return backend.clock
+
+
+async def move_by(backend: Backend, clock: SimulatedClock, movement: Movement) -> Moved:
+    """Move the clock; when everything that came due is recorded and on the board: where it is.
+
+    Raises Invalid for a movement that leads too far, Backwards, and Unavailable.
+    """
     if await _target(movement, backend) >= LATEST:
         field = "advance" if movement.set is None else "set"
         raise Invalid([FieldError(f"/{field}", f"must not lead to the year {LATEST:%Y}")])

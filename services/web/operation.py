@@ -1,6 +1,5 @@
 """For whoever operates the system: is it alive, is it ready, how does it do."""
 
-from asyncio import timeout
 from contextlib import suppress
 
 from fastapi import APIRouter
@@ -10,13 +9,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from services.health import State
-from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, EVENTS, OUTCOMES
+from services.streams import CLAIMS_CONSUMER, COMMANDS, EVENTS
 from services.web.backend import Backend, Served
 from services.web.problem import Unavailable
 from services.web.readiness import PROJECTOR_CONSUMER, Readiness, survey
-
-_PATIENCE = 2.0
-"""Seconds that a server has to answer."""
+from services.web.stream_size import stream_sizes
 
 router = APIRouter(tags=["operations"])
 
@@ -77,11 +74,8 @@ async def _measure(backend: Backend) -> None:
 
 
 async def _measure_streams(backend: Backend) -> None:
-    js, metrics = backend.broker.connection.js, backend.metrics
-    async with timeout(_PATIENCE):
-        for stream in (COMMANDS, EVENTS, OUTCOMES, DEAD_LETTERS):
-            state = (await js.stream_info(stream)).state
-            metrics.messages.labels(stream).set(state.messages)
-            metrics.bytes.labels(stream).set(state.bytes)
-        consumer = await js.consumer_info(COMMANDS, CLAIMS_CONSUMER)
-        metrics.pending.labels(COMMANDS, CLAIMS_CONSUMER).set(consumer.num_pending or 0)
+    metrics, sizes = backend.metrics, await stream_sizes(backend)
+    for stream, size in sizes.streams.items():
+        metrics.messages.labels(stream).set(size.messages)
+        metrics.bytes.labels(stream).set(size.bytes)
+    metrics.pending.labels(COMMANDS, CLAIMS_CONSUMER).set(sizes.pending_commands)
