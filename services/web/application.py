@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
             finally:
                 ticking.cancel()
                 await wait([ticking])
+                await backend.rebuilds.stop()
 
     app = documentation.DocumentedApp(
         lifespan=live,

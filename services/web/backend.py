@@ -21,6 +21,7 @@ from services.resource import load_catalogue, load_policy
 from services.settings import Settings
 from services.web.broker import Broker, open_broker
 from services.web.metric import Metrics
+from services.web.rebuilding import Rebuilds
 
 _PATIENCE = 3.0
 """Seconds that a request waits for a connection to PostgreSQL."""
@@ -63,6 +64,7 @@ class Backend:
     metrics: Metrics
     move_failed: Event = field(default_factory=Event)
     """Set when a move of the simulated clock failed, and may have left it standing still."""
+    rebuilds: Rebuilds = field(default_factory=Rebuilds)
 
     async def now(self) -> datetime:
         """The instant that counts for this request."""

@@ -8,6 +8,7 @@ from services.web.page import (
     entrance,
     history,
     new_claim,
+    operations,
     proof,
     queue,
     review,
@@ -26,4 +27,5 @@ PAGES = (
     edit,
     attach,
     proof,
+    operations,
 )
