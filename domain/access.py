@@ -52,6 +52,12 @@ def require_operator(actor: Actor) -> None:
         raise NotAllowed("only operators run the system", rule="R25")
 
 
+def require_counter(actor: Actor) -> None:
+    """Refuse who may see no figures about claims: all but their readers, and assessors."""
+    if not actor.is_partner and actor.role not in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}:
+        raise NotAllowed("figures are for partners, reviewers, auditors and operators", rule="R25")
+
+
 def may_read(actor: Actor, *, org: str, status: Status) -> bool:
     """Whether the actor may see a claim of this organisation in this status."""
     if actor.is_partner:

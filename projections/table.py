@@ -6,6 +6,7 @@ The migrations made them first; a test holds the two together.
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     Boolean,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -102,6 +104,39 @@ Index(
     open_clocks.c.claim_id,
     postgresql_where=text("NOT passed"),
 )
+
+claim_progress = Table(
+    "claim_progress",
+    METADATA,
+    Column("claim_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("org", Text, nullable=False),
+    Column("created_at", _INSTANT, nullable=False),
+    Column("step", SmallInteger, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("entered_at", _INSTANT, nullable=False),
+    Column("missed", Boolean, nullable=False),
+    PrimaryKeyConstraint("claim_id", name="claim_progress_pkey"),
+)
+Index("claim_progress_created_idx", claim_progress.c.created_at)
+Index("claim_progress_org_idx", claim_progress.c.org, claim_progress.c.created_at)
+
+claim_stages = Table(
+    "claim_stages",
+    METADATA,
+    Column("claim_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("org", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("entered_at", _INSTANT, nullable=False),
+    Column("left_at", _INSTANT, nullable=False),
+    Column("minutes", Integer, nullable=False),
+    Column("missed", Boolean, nullable=False),
+    Column("reasons", ARRAY(Text)),
+    PrimaryKeyConstraint("claim_id", "version", name="claim_stages_pkey"),
+)
+Index("claim_stages_left_idx", claim_stages.c.left_at)
+Index("claim_stages_org_idx", claim_stages.c.org, claim_stages.c.left_at)
 
 projection_positions = Table(
     "projection_positions",

@@ -18,6 +18,7 @@ from projections.board import NotNext
 from projections.board_table import ClaimBoard
 from projections.open_clock import OpenClocks
 from projections.projection import Projection
+from projections.stage_table import ClaimStages
 from services.cloudevent import read_event
 from services.connection import Connection
 from services.health import State
@@ -31,7 +32,7 @@ from services.streams import EVENTS
 BATCH = 1000
 """Events that are taken in by one transaction, at most."""
 KEPT = 5_000
-"""Rows of the board that are kept in memory, those that changed last: 4 KiB each, about."""
+"""Claims whose rows are kept in memory, those that changed last: 4 KiB each, about."""
 
 
 class ProjectionStopped(Exception):  # noqa: N818 - named by what is wrong, as the sentence it holds
@@ -52,7 +53,11 @@ class Projector:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._projections: Sequence[Projection] = (ClaimBoard(keep=KEPT), OpenClocks())
+        self._projections: Sequence[Projection] = (
+            ClaimBoard(keep=KEPT),
+            OpenClocks(),
+            ClaimStages(keep=KEPT),
+        )
         self._names = [projection.name for projection in self._projections]
         self._moved_by: dict[str, str] = {}
         """The transactions of ours that moved each projection last, if they were committed."""

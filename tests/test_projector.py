@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
 
 from domain.claim import ClaimEvent
 from projections import position
@@ -16,6 +17,7 @@ from projections.board_table import ClaimBoard
 from projections.open_clock import OpenClocks
 from projections.position import CHANNEL
 from projections.registry import PROJECTIONS
+from projections.stage_table import ClaimStages
 from services.connection import Connection, connected
 from services.projector import Placed, ProjectionStopped, Projector, first_after
 from services.runtime import Context, Shell
@@ -84,6 +86,12 @@ async def require_told(store: AsyncConnection, histories: Iterable[Sequence[Clai
     clocks = [record for facts in histories for _, record in OpenClocks().records(facts)]
     table = await (await store.execute("SELECT * FROM cpor.open_clocks")).fetchall()
     assert sorted(table) == sorted(clocks)
+    told_of = [record for facts in histories for record in ClaimStages().records(facts)]
+    for name in ClaimStages.tables:
+        table = await (
+            await store.execute(SQL("TABLE {}").format(Identifier("cpor", name)))
+        ).fetchall()
+        assert sorted(table) == sorted(record for each, record in told_of if each == name)
     counted = await store.execute(
         "SELECT org, status, whose_turn, passed, count(*) FROM cpor.claim_board GROUP BY 1, 2, 3, 4"
         " EXCEPT SELECT * FROM cpor.board_counts"
@@ -203,9 +211,7 @@ async def test_two_projectors_at_once_have_one_effect(
             for start in range(0, len(log), size):
                 await projector.take_in(own, log[start : start + size])
 
-    await store.execute(
-        "INSERT INTO cpor.projection_positions VALUES ('board', 0), ('open_clocks', 0)"
-    )
+    await position.begin(store, PROJECTIONS)
     await asyncio.gather(project(7), project(11))
 
     await require_told(store, HISTORIES)

@@ -94,7 +94,8 @@ async def test_dropped_tables_are_made_anew_as_they_were(
     await take_in(connection, LOG)
     before, shape = await shown(connection), await indexes(connection)
     await connection.execute(
-        "DROP TABLE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks"
+        "DROP TABLE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks,"
+        " cpor.claim_progress, cpor.claim_stages"
     )
 
     told_of: list[Progress] = []
@@ -106,7 +107,11 @@ async def test_dropped_tables_are_made_anew_as_they_were(
     assert await shown(connection) == before
     assert await indexes(connection) == shape
     rows = await connection.execute("SELECT * FROM cpor.projection_positions ORDER BY name")
-    assert await rows.fetchall() == [("board", len(LOG)), ("open_clocks", len(LOG))]
+    assert await rows.fetchall() == [
+        ("board", len(LOG)),
+        ("open_clocks", len(LOG)),
+        ("stages", len(LOG)),
+    ]
     assert {progress.phase for progress in told_of} >= {Phase.FOLDING, Phase.INDEXING, Phase.DONE}
 
 
@@ -169,7 +174,8 @@ async def test_a_running_projector_goes_on_with_the_rebuilt_rows(
 
     found = await shown(connection)
     await connection.execute(
-        "TRUNCATE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks"
+        "TRUNCATE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks,"
+        " cpor.claim_progress, cpor.claim_stages"
     )
     await take_in(connection, [*LOG, *log])
     assert found == await shown(connection)
@@ -210,7 +216,8 @@ async def test_events_that_come_meanwhile_are_on_the_rebuilt_board(
 
     found = await shown(connection)
     await connection.execute(
-        "TRUNCATE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks"
+        "TRUNCATE cpor.claim_board, cpor.claim_words, cpor.board_counts, cpor.open_clocks,"
+        " cpor.claim_progress, cpor.claim_stages"
     )
     await take_in(connection, interleaved(*written))
     assert found == await shown(connection)
@@ -313,7 +320,9 @@ async def test_the_command_line_rebuilds(connection: AsyncConnection, database_u
     assert for_people.code == 0
     assert f"open_clocks is rebuilt from {len(LOG)} events in" in for_people.out
     assert for_nobody.code == 1
-    assert for_nobody.err == ("There is no projection bord: there are board, open_clocks.\n")
+    assert for_nobody.err == (
+        "There is no projection bord: there are board, open_clocks, stages.\n"
+    )
 
 
 async def test_one_rebuild_at_a_time(connection: AsyncConnection, database_url: str) -> None:
@@ -326,7 +335,9 @@ async def test_one_rebuild_at_a_time(connection: AsyncConnection, database_url: 
 
 async def test_there_is_nothing_else_to_rebuild(database_url: str) -> None:
     """The names that there are stand in the sentence."""
-    with pytest.raises(RebuildRefused, match="no projection bord: there are board, open_clocks"):
+    with pytest.raises(
+        RebuildRefused, match="no projection bord: there are board, open_clocks, stages"
+    ):
         await rebuild(database_url, "bord", nobody)
 
 

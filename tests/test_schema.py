@@ -48,7 +48,8 @@ def test_an_empty_database_gets_all_tables(empty_database: str) -> None:
     assert tables(empty_database) == {
         *("alembic_version", "stored_events", "contacts", "documents", "secrets", "attempts"),
         *("simulated_clock", "projection_positions", "claim_board", "claim_words"),
-        *("board_counts", "open_clocks", "sessions", "drafts", "sign_in_attempts"),
+        *("board_counts", "open_clocks", "claim_progress", "claim_stages"),
+        *("sessions", "drafts", "sign_in_attempts"),
     }
 
 

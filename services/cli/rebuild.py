@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    projection: Annotated[str, typer.Argument(help="board or open_clocks.")],
+    projection: Annotated[str, typer.Argument(help="board, open_clocks or stages.")],
     processes: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Processes that fold the log [default: one a core]."),

@@ -11,6 +11,7 @@ from domain.claim import ClaimEvent
 from projections.board_table import ClaimBoard
 from projections.open_clock import OpenClocks
 from projections.projection import Projection
+from projections.stage_table import ClaimStages
 from services.cloudevent import CONTENT_TYPE, stored_event_message
 from services.connection import Connection
 from services.store import EventMapper
@@ -86,6 +87,8 @@ async def shown(connection: AsyncConnection) -> Table:
         "claim_board": "SELECT * FROM cpor.claim_board ORDER BY claim_id",
         "claim_words": "SELECT * FROM cpor.claim_words ORDER BY claim_id",
         "open_clocks": "SELECT * FROM cpor.open_clocks ORDER BY claim_id",
+        "claim_progress": "SELECT * FROM cpor.claim_progress ORDER BY claim_id",
+        "claim_stages": "SELECT * FROM cpor.claim_stages ORDER BY claim_id, version",
         "board_counts": "SELECT * FROM cpor.board_counts WHERE claims <> 0 ORDER BY 1, 2, 3, 4",
     }
     table: Table = {}
@@ -98,7 +101,7 @@ async def shown(connection: AsyncConnection) -> Table:
 async def take_in(
     connection: AsyncConnection,
     log: Iterable[Entry],
-    projections: Sequence[Projection] = (ClaimBoard(), OpenClocks()),
+    projections: Sequence[Projection] = (ClaimBoard(), OpenClocks(), ClaimStages()),
 ) -> None:
     """Project the whole log in one transaction, without the projector and its positions."""
     facts = [entry.fact for entry in log]

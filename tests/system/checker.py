@@ -16,6 +16,7 @@ from domain.event import OpenedClock
 from projections.board_table import ClaimBoard
 from projections.open_clock import Change, OpenClocks, change
 from projections.projection import Projection, Record
+from projections.stage_table import ClaimStages
 from services.clock_mover import PASSED
 from services.connection import Connection
 from services.inbox import From, PullInbox
@@ -115,15 +116,15 @@ def histories_of(log: list[Entry]) -> dict[UUID, list[ClaimEvent]]:
 def check_read_models(database_url: str, log: list[Entry]) -> None:
     """Every read model equals a fold of the store."""
     histories = histories_of(log)
-    projections: tuple[Projection, ...] = (ClaimBoard(), OpenClocks())
+    projections: tuple[Projection, ...] = (ClaimBoard(), OpenClocks(), ClaimStages())
     with psycopg.connect(database_url) as store:
         for projection in projections:
-            expected: dict[str, dict[UUID, Record]] = {name: {} for name in projection.copied}
-            for claim_id, history in histories.items():
+            expected: dict[str, list[Record]] = {name: [] for name in projection.copied}
+            for history in histories.values():
                 for name, record in projection.records(history):
-                    expected[name][claim_id] = tuple(map(str, record))
+                    expected[name].append(tuple(map(str, record)))
             for name, columns in projection.copied.items():
-                assert _shown(store, name, columns) == expected[name], name
+                assert _shown(store, name, columns) == sorted(expected[name]), name
         counts = store.execute("SELECT sum(claims)::int FROM cpor.board_counts").fetchone()
     assert counts == (len(histories),)
 
@@ -132,13 +133,11 @@ _AS_COPIED = {"claim": SQL("claim::text"), "words": SQL("tsvectorsend(words)")}
 """Columns that a record holds in another form than psycopg reads them in."""
 
 
-def _shown(store: psycopg.Connection, name: str, columns: Iterable[str]) -> dict[UUID, Record]:
-    """What a table holds, by claim."""
+def _shown(store: psycopg.Connection, name: str, columns: Iterable[str]) -> list[Record]:
+    """What a table holds, in order."""
     shown = [_AS_COPIED.get(column, Identifier(column)) for column in columns]
-    query = SQL("SELECT claim_id, {} FROM {}").format(
-        SQL(", ").join(shown), Identifier("cpor", name)
-    )
-    return {row[0]: tuple(map(str, row[1:])) for row in store.execute(query)}
+    query = SQL("SELECT {} FROM {}").format(SQL(", ").join(shown), Identifier("cpor", name))
+    return sorted(tuple(map(str, row)) for row in store.execute(query))
 
 
 def check_deadlines(log: list[Entry], now: datetime | None = None) -> None:

@@ -41,6 +41,7 @@ async def test_ready_names_everything_that_runs(site: Site) -> None:
         "consumer projector of stream CPOR_EVENTS",
         "projection board",
         "projection open_clocks",
+        "projection stages",
     }
     assert {component["state"] for component in components.values()} == {"running"}
     assert components["projection board"]["lag"] == 0
