@@ -23,6 +23,7 @@ _READERS = PARTNER_ROLES | {Role.REVIEWER, Role.ASSESSOR, Role.AUDITOR, Role.OPE
 PLACES: Final = (
     Place("/queue", N_("Queue"), "inbox", frozenset({Role.REVIEWER})),
     Place("/claims", N_("Claims"), "list-ul", frozenset(_READERS)),
+    Place("/insights", N_("Insights"), "graph-up", frozenset(_READERS - {Role.ASSESSOR})),
     Place("/operations", N_("Operations"), "activity", frozenset({Role.OPERATOR})),
 )
 """In the order in which they stand in the navigation."""

@@ -7,6 +7,7 @@ from services.web.page import (
     edit,
     entrance,
     history,
+    insight,
     new_claim,
     operations,
     proof,
@@ -27,5 +28,6 @@ PAGES = (
     edit,
     attach,
     proof,
+    insight,
     operations,
 )
