@@ -23,7 +23,9 @@ from services.dead_letter import (
     DeadLetterError,
     NoSuchLetterError,
     bury,
+    newest,
     requeue,
+    requeue_all,
 )
 from services.inbox import Durable, PullInbox
 from services.message import Message
@@ -193,6 +195,33 @@ async def cpor(nats_url: str, *words: str) -> tuple[int, str, str]:
     )
     output, errors = await process.communicate()
     return await process.wait(), output.decode(), errors.decode()
+
+
+async def test_the_newest_letters_come_first_however_many_are_gone(nats: Connection) -> None:
+    """A page at a time, and only those that are still there."""
+    for number in range(1, 13):
+        await nats.js.publish("cpor.dead_letters.claims", b"%d" % number)
+    for number in range(3, 10):
+        await nats.js.delete_msg(DEAD_LETTERS, number)
+
+    async def numbers(before: int | None, limit: int) -> list[int]:
+        return [each.number for each in await newest(nats, before=before, limit=limit)]
+
+    assert await numbers(None, 2) == [12, 11]
+    assert await numbers(11, 2) == [10, 2]
+    assert await numbers(99, 50) == [12, 11, 10, 2, 1]
+    assert await numbers(1, 50) == []
+
+
+async def test_letters_that_no_stream_takes_stay(nats: Connection) -> None:
+    """The others are sent again, up to a number, and so many at most."""
+    for subject in ("cpor.nowhere", SUBJECT, SUBJECT, SUBJECT):
+        headers = {"cpor-subject": subject}
+        await nats.js.publish("cpor.dead_letters.claims", b"{}", headers=headers)
+
+    assert await requeue_all(nats, up_to=3, limit=2) == (1, 1)
+    assert await requeue_all(nats, up_to=3, limit=9) == (1, 1)
+    assert [each.number for each in await newest(nats, limit=9)] == [4, 1]
 
 
 async def test_the_command_line_lists_shows_and_requeues(

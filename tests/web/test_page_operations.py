@@ -73,7 +73,7 @@ async def test_everything_that_runs_is_named(site: Site) -> None:
 
     for name in ("claims", "relay", "projector", "timer", "web", "nats", "postgresql"):
         assert f">{name}</th>" in page
-    for name in ("CPOR_EVENTS", "claims of stream CPOR_COMMANDS", "board", "open_clocks"):
+    for name in ("CPOR_EVENTS", "claims of stream CPOR_COMMANDS", "board", "open_clocks", "stages"):
         assert f">{name}</th>" in page
     assert "Everything runs" in page
     assert "seed-2021" in page
