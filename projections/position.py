@@ -22,6 +22,7 @@ WITH advanced AS (
 )
 SELECT pg_notify(%(channel)s, %(position)s::text)
 """
+_REACHED = b"SELECT position FROM cpor.projection_positions WHERE name = %s"
 
 
 class Place(NamedTuple):
@@ -49,3 +50,10 @@ async def advance(connection: AsyncConnection, names: Iterable[str], position: i
     """Record that they have come to this position, and tell who waits for it."""
     told = {"position": position, "names": list(names), "channel": CHANNEL}
     await connection.execute(_ADVANCE, told)
+
+
+async def reached(connection: AsyncConnection, name: str) -> int:
+    """How far a projection has come; 0 for one that has not begun."""
+    rows = await connection.execute(_REACHED, [name])
+    row = await rows.fetchone()
+    return row[0] if row else 0

@@ -55,6 +55,19 @@ _TURNS: Final = {
     for status in Status
 }
 """Whose turn it can be in each status."""
+_RUNNING: Final = {
+    running: sorted(
+        {
+            (status, LIFECYCLE[phase].turn)
+            for status, consent, dispute, clock in product(
+                Status, Consent, Dispute, [*ClockName, None]
+            )
+            if LIFECYCLE[phase := phase_of(status, consent, dispute, clock)].clock is running
+        }
+    )
+    for running in ClockName
+}
+"""Where each clock runs: no column keeps its name, since status and turn tell which one is open."""
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 _Statement = Select[*tuple[Any, ...]]
@@ -98,6 +111,8 @@ class ClaimQuery(BaseModel):
     tenant_id: UUID | None = None
     subscription_id: Wanted | None = None
     sla: Sla | None = None
+    clock: list[ClockName] = []
+    """The clock that is open."""
     due_before: Instant | None = None
     q: Wanted | None = None
     """Words and beginnings of words in name, customer, domain and MPN id: all of them."""
@@ -125,14 +140,22 @@ class Summary:
 
 
 async def list_claims(
-    connection: AsyncConnection, query: ClaimQuery, *, reader: Actor, now: datetime
+    connection: AsyncConnection,
+    query: ClaimQuery,
+    *,
+    reader: Actor,
+    now: datetime,
+    among: Sequence[UUID] | None = None,
 ) -> Page:
-    """The claims that the reader may see and asks for.
+    """The claims that the reader may see and asks for, of all or among these.
 
     Raises Invalid for a cursor that is none, or belongs to another order.
     """
     found = await _find(connection, query)
-    listed = await _fetch(connection, _listed(query, reader, now, found))
+    statement = _listed(query, reader, now, found)
+    if among is not None:
+        statement = statement.where(claim_board.c.claim_id.in_(among))
+    listed = await _fetch(connection, statement)
     rows = [decoded(claim) for (claim,) in listed]
     more = len(rows) > query.limit
     rows = rows[: query.limit]
@@ -208,9 +231,17 @@ def _filters(query: ClaimQuery, now: datetime) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if query.status:
         conditions.append(board.status.in_(query.status))
-    turns = query.whose_turn or sorted({turn for each in query.status for turn in _TURNS[each]})
+    running = sorted({place for clock in query.clock for place in _RUNNING[clock]})
+    turns = query.whose_turn or sorted(
+        {turn for each in query.status for turn in _TURNS[each]} or {turn for _, turn in running}
+    )
     if turns:  # those of a status are implied by it: the index on turns finds the few in work
         conditions.append(board.whose_turn.in_(turns))
+    if running:
+        conditions += [
+            or_(*(and_(board.status == s, board.whose_turn == turn) for s, turn in running)),
+            due_or_never < _instant(_NEVER),  # ends a walk in this order where no clock is open
+        ]
     if query.org is not None:
         conditions.append(board.org == query.org)
     if query.sla is not None:
@@ -300,7 +331,12 @@ def _place(sort: Sort, cursor: str) -> tuple[ColumnElement[Any], ColumnElement[A
         raise Invalid([FieldError("/after", "is not a cursor of this list")]) from error
     if order != sort:
         raise Invalid([FieldError("/after", f"is a cursor of the order {order}, not of {sort}")])
-    return literal(key, Text).cast(claim_board.c.due_at.type), literal(claim_id, Uuid)
+    return _instant(key), literal(claim_id, Uuid)
+
+
+def _instant(text: str) -> ColumnElement[Any]:
+    """An instant, `infinity` included, which no instant of Python's is."""
+    return literal(text, Text).cast(claim_board.c.due_at.type)
 
 
 async def _fetch(connection: AsyncConnection, statement: _Statement) -> list[tuple[Any, ...]]:

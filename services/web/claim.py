@@ -17,6 +17,7 @@ from domain.actor import Actor
 from domain.claim import ClaimEvent
 from domain.command import Instant
 from domain.refusal import FieldError, Invalid, NotFound
+from projections import position
 from projections.board import ClaimRow, past
 from projections.board_table import ClaimBoard
 from projections.history import comments, history
@@ -59,7 +60,8 @@ async def read_list(
 ) -> ClaimList:
     """The claims that the caller may see and asks for, a page at a time.
 
-    * `status` and `whose_turn` may be given several times: any of them.
+    * `status`, `whose_turn` and `clock`, the one that is open, may be given several times: any of
+      them.
     * `product`, `tenant_id`, `subscription_id`, `org`: exactly this one.
     * `sla`: how the open clock stands; `due_before`: due before this instant.
     * `q`: words, or beginnings of words, in name, customer, domain or MPN id, all of them. Case
@@ -162,24 +164,20 @@ async def readable_events(backend: Backend, claim_id: UUID, reader: Actor) -> Se
         return await events_of(connection, claim_id)
 
 
-async def wait_until_seen(backend: Backend, position: int) -> int:
+async def wait_until_seen(backend: Backend, wanted: int) -> int:
     """Wait until the board has come to this position, or too long: how far it has come."""
     give_up_at = monotonic() + LONGEST_WAIT
     backoff = Backoff(0.005, 0.1)
     while True:
         seen = await _seen(backend)
-        if seen >= position or monotonic() >= give_up_at:
+        if seen >= wanted or monotonic() >= give_up_at:
             return seen
         await sleep(backoff.next())
 
 
 async def _seen(backend: Backend) -> int:
     async with backend.pool.connection() as connection:
-        rows = await connection.execute(
-            "SELECT position FROM cpor.projection_positions WHERE name = %s", [_BOARD.name]
-        )
-        row = await rows.fetchone()
-    return row[0] if row else 0
+        return await position.reached(connection, _BOARD.name)
 
 
 async def events_of(connection: AsyncConnection, claim_id: UUID) -> Sequence[ClaimEvent]:

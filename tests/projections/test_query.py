@@ -14,7 +14,7 @@ from domain.actor import Actor
 from domain.claim import Claim, ClaimEvent, Details
 from domain.event import Customer
 from domain.refusal import Invalid
-from domain.vocabulary import Role, Sla, Status, Turn
+from domain.vocabulary import ClockName, Role, Sla, Status, Turn
 from projections.board import ClaimRow, past
 from projections.query import ClaimQuery, Page, Sort, list_claims, summarize
 from tests.domain import examples as ex
@@ -109,6 +109,12 @@ async def test_each_filter_finds_what_it_names(store: AsyncConnection) -> None:
     for turn in Turn:
         expected = {n for n, row in ROWS.items() if row.whose_turn is turn}
         assert await found(store, whose_turn=[turn]) == expected
+    for clock in ClockName:
+        expected = {n for n, row in ROWS.items() if row.clock is clock}
+        assert await found(store, clock=[clock]) == expected
+    assert await found(store, clock=["consent", "dispute_window"]) == {5, 7}
+    assert await found(store, clock=["dispute_window", "consent"], status=["rejected"]) == {7}
+    assert await found(store, clock=["consent"], whose_turn=["reviewer"]) == set()
     assert await found(store, status=["editing", "approved"]) == {1, 5, 6}
     assert await found(store, org="9999") == {3, 4}
     assert await found(store, product="yammer") == {2}
@@ -185,6 +191,18 @@ async def all_pages(store: AsyncConnection, sort: Sort, limit: int) -> list[Clai
         if after is None:
             return rows
         assert len(page.rows) == limit
+
+
+async def test_claims_are_listed_among_some(store: AsyncConnection) -> None:
+    """Those of them that the query finds for the reader."""
+    among = [claim_id(n) for n in (2, 3, 5, 99)]
+
+    for reader, expected in ((AUDITOR, {2, 3, 5}), (OTHER_PARTNER, {3})):
+        page = await list_claims(store, ClaimQuery(), reader=reader, now=NOW, among=among)
+        assert numbers(page) == expected
+    query = ClaimQuery(status=[Status.SUBMITTED])
+    page = await list_claims(store, query, reader=AUDITOR, now=NOW, among=among)
+    assert numbers(page) == {2}
 
 
 async def test_a_cursor_that_is_none_is_refused(store: AsyncConnection) -> None:
