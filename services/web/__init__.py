@@ -6,6 +6,7 @@ import socket
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 from services.refused import StartRefused
 from services.settings import Settings
@@ -19,14 +20,28 @@ _GRACE = 5
 """Seconds that running requests have to end in when the process is told to stop."""
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages first: they would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order."""
+        self._app.state.live.end()
+        await super().shutdown(sockets)
+
+
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, in one process; logging is set up by whoever calls this.
 
     Raises StartRefused when the address can't be had.
     """
     listener = _listen(settings.http_host, settings.http_port)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         access_log=False,
         log_config=None,
         proxy_headers=False,
@@ -38,7 +53,7 @@ def serve(settings: Settings) -> None:
     gc.freeze()  # what is there by now stays: collections need not look at it again and again
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _end_in_order)
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, app).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -18,11 +18,13 @@ from services.web import (
     command,
     document,
     documentation,
+    live,
     operation,
     preview,
     problem,
     reference,
 )
+from services.web.audience import Live
 from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
@@ -37,22 +39,28 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics()
 
     @asynccontextmanager
-    async def live(app: FastAPI) -> AsyncGenerator[None]:
+    async def living(app: FastAPI) -> AsyncGenerator[None]:
         async with (
             open_backend(settings, metrics) as backend,
             open_provider(settings) as provider,
         ):
             app.state.backend, app.state.provider = backend, provider
-            ticking = create_task(clock.keep_ticking(backend), name="clock")
+            app.state.live = Live(backend)
+            kept = [
+                create_task(clock.keep_ticking(backend), name="clock"),
+                create_task(app.state.live.keep(), name="live"),
+            ]
             try:
                 yield
             finally:
-                ticking.cancel()
-                await wait([ticking])
+                app.state.live.end()
+                for task in kept:
+                    task.cancel()
+                await wait(kept)
                 await backend.rebuilds.stop()
 
     app = documentation.DocumentedApp(
-        lifespan=live,
+        lifespan=living,
         openapi_url="/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -61,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     is_dev = settings.auth == "dev"
     app.state.identification = caller.DEV if is_dev else caller.OIDC
     problem.register(app)
-    for part in (command, claim, document, preview, reference, operation, clock, problem):
+    for part in (command, claim, document, preview, live, reference, operation, clock, problem):
         app.include_router(part.router)
     for page in (sign_in if is_dev else oidc_sign_in, *PAGES):
         app.include_router(page.router)
