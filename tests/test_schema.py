@@ -49,7 +49,7 @@ def test_an_empty_database_gets_all_tables(empty_database: str) -> None:
         *("alembic_version", "stored_events", "contacts", "documents", "secrets", "attempts"),
         *("simulated_clock", "projection_positions", "claim_board", "claim_words"),
         *("board_counts", "open_clocks", "claim_progress", "claim_stages"),
-        *("sessions", "drafts", "sign_in_attempts"),
+        *("sessions", "drafts", "sign_in_attempts", "saved_views"),
     }
 
 

@@ -3,9 +3,11 @@
 from services.web.page import (
     attach,
     claim,
+    claims,
     consent,
     edit,
     entrance,
+    export,
     history,
     insight,
     new_claim,
@@ -13,6 +15,7 @@ from services.web.page import (
     proof,
     queue,
     review,
+    saved_view,
     taste,
 )
 
@@ -20,6 +23,9 @@ PAGES = (
     entrance,
     taste,
     consent,
+    claims,
+    saved_view,
+    export,
     queue,
     review,
     new_claim,  # before the claims: `new` is no claim's id

@@ -1,0 +1,78 @@
+"""What a list of claims is asked for: the query of its address, as forms and people write it."""
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from domain.refusal import FieldError, Invalid
+from projections.query import ClaimQuery, Sort
+from services.json_document import pointer_to, sentence
+
+PLAIN: Final = ClaimQuery(sort=Sort.DUE_AT, limit=25)
+"""What is listed when nothing is asked for; addresses leave out what is as here."""
+DUE_BY: Final = "due_by"
+"""A form's last day for what is due, in its reader's time zone; the address has `due_before`."""
+
+_PLAIN: Final = PLAIN.model_dump(mode="json")
+_LISTS: Final = {name for name, value in _PLAIN.items() if isinstance(value, list)}
+MOMENT: Final = timedelta(seconds=1)
+"""Clocks are due at the ends of days (R16): what is due before this much later includes them."""
+
+
+def read_query(given: Iterable[tuple[str, str]], zone: ZoneInfo) -> ClaimQuery:
+    """The query that an address or a form names; what is left empty is not asked for.
+
+    Raises Invalid.
+    """
+    asked: dict[str, Any] = {}
+    for name, value in given:
+        text = value.strip()
+        if not text:
+            continue
+        if name == DUE_BY:
+            asked["due_before"] = until(_day(text), zone)
+        elif name in _LISTS:
+            asked.setdefault(name, []).append(text)
+        else:
+            asked[name] = text
+    for name in _LISTS & asked.keys():
+        asked[name] = sorted(set(asked[name]))
+    try:
+        return ClaimQuery.model_validate({"sort": PLAIN.sort, "limit": PLAIN.limit} | asked)
+    except ValidationError as error:
+        wrong = error.errors()
+        raise Invalid(
+            [FieldError(pointer_to(*each["loc"]), sentence(each)) for each in wrong]
+        ) from error
+
+
+def address(query: ClaimQuery, **changes: object) -> str:
+    """The query of an address at which this is listed, with some of it changed."""
+    values = ClaimQuery.model_validate(query.model_dump() | changes).model_dump(mode="json")
+    asked = {name: value for name, value in values.items() if value != _PLAIN[name]}
+    return urlencode(asked, doseq=True)
+
+
+def until(day: datetime, zone: ZoneInfo) -> datetime:
+    """What is due before this is due by that day: its last instant belongs to it (R16)."""
+    midnight = datetime.combine(day.date() + timedelta(days=1), time(), zone)
+    return midnight + MOMENT
+
+
+def due_by(query: ClaimQuery, zone: ZoneInfo) -> str:
+    """The day that the form shows for `due_before`."""
+    if query.due_before is None:
+        return ""
+    last = query.due_before - MOMENT - timedelta(microseconds=1)
+    return last.astimezone(zone).date().isoformat()
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a day, in the reader's zone
+    except ValueError as error:
+        raise Invalid([FieldError(f"/{DUE_BY}", "must be a day, as in 2026-11-30")]) from error

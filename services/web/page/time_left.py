@@ -1,0 +1,75 @@
+"""How long somebody has: the days that are left of an open clock, as its programme counts them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from markupsafe import Markup
+
+from domain.calendar import Unit
+from domain.policy import Policy
+from projections.board import ClaimRow
+from services.web.page.taste import Taste
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class TimeLeft(NamedTuple):
+    """When a claim is due, and how that stands."""
+
+    at: datetime
+    days_left: int
+    """Full days after today."""
+    unit: Unit
+    """What the days are: those of the clock's period."""
+    is_today: bool
+    """The last day in which it is in time is today's."""
+    has_passed: bool
+
+
+def time_left(row: ClaimRow, policy: Policy, now: datetime) -> TimeLeft | None:
+    """The open clock's deadline in the programme's calendar; None without one."""
+    if row.due_at is None or row.clock is None:
+        return None
+    last = row.due_at - _INSTANT
+    unit = policy.clocks[row.clock].unit
+    zone = ZoneInfo(policy.time_zone)
+    days = (last.astimezone(zone).date() - now.astimezone(zone).date()).days
+    is_today = not days and now < row.due_at
+    if unit is Unit.BUSINESS:
+        days = policy.calendar.business_days_after(now, last)
+    return TimeLeft(row.due_at, days, unit, is_today, row.due_at <= now)
+
+
+def day_of(at: datetime, taste: Taste) -> Markup:
+    """The reader's day in which a due instant is the end, with the time where that is no midnight.
+
+    UTC, of the instant itself, is for whoever points at it.
+    """
+    local = at.astimezone(taste.time_zone)
+    last = (at - _INSTANT).astimezone(taste.time_zone)
+    locale = taste.language.value
+    is_midnight = last.date() != local.date()
+    text = format_date(last, "medium", locale)
+    if not is_midnight:
+        text += f", {format_time(local, 'short', tzinfo=taste.time_zone, locale=locale)}"
+    utc = at.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
+    )
+
+
+def end_of_today(taste: Taste, policy: Policy, now: datetime) -> datetime:
+    """When today ends: the reader's, or the programme's where that ends later.
+
+    Somebody east of the programme still has the night for what is due by its day.
+    """
+    zones = (taste.time_zone, ZoneInfo(policy.time_zone))
+    return max(_next_midnight(now, zone) for zone in zones)
+
+
+def _next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    local = now.astimezone(zone)
+    day = local.date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
