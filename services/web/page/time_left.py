@@ -1,6 +1,7 @@
 """How long somebody has: the days that are left of an open clock, as its programme counts them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -42,10 +43,11 @@ def time_left(row: ClaimRow, policy: Policy, now: datetime) -> TimeLeft | None:
     return TimeLeft(row.due_at, days, unit, is_today, row.due_at <= now)
 
 
+@lru_cache(maxsize=2048)
 def day_of(at: datetime, taste: Taste) -> Markup:
     """The reader's day in which a due instant is the end, with the time where that is no midnight.
 
-    UTC, of the instant itself, is for whoever points at it.
+    UTC, of the instant itself, is for whoever points at it. Remembered: claims are due together.
     """
     local = at.astimezone(taste.time_zone)
     last = (at - _INSTANT).astimezone(taste.time_zone)
