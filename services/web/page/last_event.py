@@ -75,7 +75,7 @@ def happened(at: datetime, now: datetime, taste: Taste) -> Markup:
     """How long ago it was, with UTC for whoever points at it."""
     utc = at.astimezone(UTC)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", ago(at, now, taste)
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", ago(at, now=now, taste=taste)
     )
 
 

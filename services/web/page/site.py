@@ -12,16 +12,16 @@ from services.web.page import (
     insight,
     new_claim,
     operations,
+    preference,
     proof,
     queue,
     review,
     saved_view,
-    taste,
 )
 
 PAGES = (
     entrance,
-    taste,
+    preference,
     consent,
     claims,
     saved_view,

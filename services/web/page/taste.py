@@ -2,18 +2,15 @@
 
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import negotiate_locale
-from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi import Request
 
 from services.settings import Settings
 from services.web.page.translation import Language
-
-_YEAR = 365 * 24 * 3600
 
 
 class Theme(StrEnum):
@@ -37,8 +34,6 @@ THEME: Final = "cpor_theme"
 TIME_ZONE: Final = "cpor_time_zone"
 """Set by the browser itself when nobody chose one, from what its device says."""
 
-router = APIRouter(include_in_schema=False)
-
 
 def taste_of(request: Request, settings: Settings) -> Taste:
     """How the sender of a request likes the pages; what is not known is the system's default."""
@@ -50,34 +45,6 @@ def taste_of(request: Request, settings: Settings) -> Taste:
         Theme(theme) if theme in list(Theme) else Theme.AUTO,
         _zone(cookies.get(TIME_ZONE, "")),
     )
-
-
-@cache
-def time_zones() -> tuple[str, ...]:
-    """The names that can be chosen from."""
-    return tuple(sorted(name for name in available_timezones() if "/" in name or name == "UTC"))
-
-
-@router.post("/taste")
-async def choose(
-    request: Request,
-    back: Annotated[str, Form()] = "/",
-    language: Annotated[str, Form()] = "",
-    theme: Annotated[str, Form()] = "",
-    time_zone: Annotated[str, Form()] = "",
-) -> Response:
-    """Remember what was chosen, and lead back to where it was chosen."""
-    response = RedirectResponse(own_address(back), 303)
-    chosen = {
-        LANGUAGE: language if language in list(Language) else "",
-        THEME: theme if theme in list(Theme) else "",
-        TIME_ZONE: time_zone if time_zone in available_timezones() else "",
-    }
-    secure = request.app.state.backend.settings.public_url.startswith("https:")
-    for name, value in chosen.items():
-        if value:
-            response.set_cookie(name, value, max_age=_YEAR, path="/", secure=secure, samesite="lax")
-    return response
 
 
 def own_address(address: str) -> str:
@@ -98,5 +65,11 @@ def _accepted(request: Request) -> str | None:
     return negotiate_locale([each for each in wanted if each], list(Language))
 
 
+@cache
+def known_time_zones() -> frozenset[str]:
+    """The names of all time zones."""
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name if name in available_timezones() else "UTC")
+    return ZoneInfo(name if name in known_time_zones() else "UTC")

@@ -20,7 +20,7 @@ from services.web.backend import Backend, Served
 from services.web.documentation import STATIC
 from services.web.page import moment, word
 from services.web.page.navigation import Place, places_for
-from services.web.page.taste import Taste, taste_of, time_zones
+from services.web.page.taste import Taste, taste_of
 from services.web.page.translation import Language, translations
 from services.web.session import Person
 
@@ -144,7 +144,7 @@ def _environment(language: Language) -> Environment:
         translations(language), newstyle=True
     )
     known: Any = environment.globals
-    known |= {"icon": _icon, "word": word, "time_zones": time_zones, "SENDERS": SENDERS}
+    known |= {"icon": _icon, "word": word, "SENDERS": SENDERS}
     return environment
 
 
