@@ -41,7 +41,7 @@ REFERENCE: Final = {"/api/catalogue", "/api/policy", "/api/version"}
 """Reads that know nothing of claims, for everybody who says who it is."""
 OPEN: Final = {
     *("/livez", "/readyz", "/metrics", "/problems/{code}"),
-    *("/openapi.json", "/docs", "/static", "/", "/sign-in"),
+    *("/openapi.json", "/docs", "/static", "/", "/sign-in", "/taste"),
 }
 """Reads that know nothing of claims, for everybody."""
 BY_ID: Final = [
@@ -52,6 +52,12 @@ BY_ID: Final = [
     Read("/api/claims/{claim_id}/history"),
     Read("/api/claims/{claim_id}/comments"),
     Read("/api/claims/{claim_id}/documents/{digest}"),
+    Read("/claims/{claim_id}"),
+    Read("/claims/{claim_id}/history"),
+    Read("/claims/{claim_id}/history", {"view": "json"}),
+    Read("/claims/{claim_id}/history", {"version": "1"}),
+    Read("/claims/{claim_id}/proof"),
+    Read("/claims/{claim_id}/proof/{digest}"),
 ]
 """Reads of one claim: for who may not see it, it isn't there."""
 LISTS: Final = [
@@ -61,12 +67,35 @@ LISTS: Final = [
     Read("/api/claims", {"status": "submitted", "product": "teams"}),
     Read("/api/claims", {"tenant_id": CREATE["customer"]["tenant_id"]}),
     Read("/api/summary"),
+    Read("/claims"),
+    Read("/claims", {"tenant_id": CREATE["customer"]["tenant_id"]}),
+    Read("/claims.csv"),
+    Read("/claim-rows", {"claim": OWN}),
 ]
 """Reads of many claims: who may not see one does not find it among them."""
 ELSEWHERE: Final = {
     "/sign-in/start": "test_oidc.py",
     "/sign-in/callback": "test_oidc.py",
     "/signed-out": "test_oidc.py",
+    "/claims.xlsx": "test_export.py",
+    "/claims/new": "test_page_new.py",
+    "/claims/new/{draft_id}/{step_name}": "test_page_new.py",
+    "/claims/new/{draft_id}/review": "test_page_new.py",
+    "/claims/{claim_id}/edit": "test_page_edit.py",
+    "/claims/{claim_id}/proof/add": "test_page_attach.py",
+    "/claims/{claim_id}/proof/{digest}/page/{number}.png": "test_page_proof.py",
+    "/consent-link/{claim_id}": "test_page_consent.py",
+    "/consent/{token:path}": "test_page_consent.py",
+    "/insights": "test_page_insights.py",
+    "/live": "test_live.py",
+    "/operations": "test_page_operations.py",
+    "/operations/dead-letters": "test_page_operations.py",
+    "/operations/dead-letters/{number}": "test_page_operations.py",
+    "/operations/now": "test_page_operations.py",
+    "/operations/requeue": "test_page_operations.py",
+    "/queue": "test_page_queue.py",
+    "/queue/{claim_id}": "test_page_queue.py",
+    "/views/due-today": "test_saved_view.py",
 }
 """Reads that can't be tried in the same way, each with the tests that try it."""
 
@@ -78,7 +107,7 @@ async def look(site: Site, read: Read, *, by: str, claim_id: str = OWN) -> httpx
         return await site.read(path, by=by, **read.query)
     async with site.browser() as browser:
         browser.cookies.set(session.COOKIE, await session_of(site, by))
-        return await browser.get(path, params=read.query)
+        return await browser.get(path, params=read.query, follow_redirects=True)
 
 
 async def session_of(site: Site, by: str) -> str:
