@@ -113,15 +113,15 @@ async def test_signing_in_is_counted_by_address(nowhere: Settings) -> None:
         for name, other in (("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8:0:1::1")):
             async with browser_from(app, name) as one, browser_from(app, other) as another:
                 for client, headers, status in (
-                    (one, AYSE, 404),
+                    (one, AYSE, 422),
                     (one, JOHN, 429),
-                    (another, JOHN, 404),
+                    (another, JOHN, 422),
                 ):
-                    response = await client.post("/consent/x", headers=headers)
+                    response = await client.post("/sign-in", headers=headers)
 
                     assert response.status_code == status
         async with browser_from(app, "2001:db8::ffff") as neighbour:
-            assert (await neighbour.post("/consent/x")).status_code == 429
+            assert (await neighbour.post("/sign-in")).status_code == 429
 
 
 async def test_inventing_credentials_gains_little(nowhere: Settings) -> None:
