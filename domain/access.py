@@ -33,11 +33,29 @@ SENDERS: Mapping[str, frozenset[Role]] = MappingProxyType(
 )
 """The roles that may send each command."""
 
+TIMERS_ID, CUSTOMERS_ID, TAKERS_ID = "timer-", "consent-link-", "take-"
+"""How ids of commands begin that follow from what the command is about, and can be guessed."""
+
+_ID_OWNERS: Mapping[str, Role] = MappingProxyType(
+    {TIMERS_ID: Role.TIMER, CUSTOMERS_ID: Role.CUSTOMER, TAKERS_ID: Role.REVIEWER}
+)
+
 
 def require_sender(command: str, actor: Actor) -> None:
     """Refuse a command from a role that may not send it."""
     if actor.role not in SENDERS[command]:
         raise NotAllowed(f"{actor.role} may not send {command}", rule="R25")
+
+
+def require_own_id(command_id: str, actor: Actor) -> None:
+    """Refuse an id that another role's command will have.
+
+    An id stands for the command that came first: with a comment under such an id somebody could
+    keep a deadline from passing, or a customer from declining.
+    """
+    for beginning, owner in _ID_OWNERS.items():
+        if command_id.startswith(beginning) and actor.role is not owner:
+            raise NotAllowed(f"ids that begin with {beginning} are the {owner}'s", rule="R25")
 
 
 def require_member(org: str, actor: Actor) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from psycopg import AsyncConnection
 
+from domain.access import TIMERS_ID
 from domain.actor import Actor
 from domain.vocabulary import Role
 from projections.open_clock import OpenClock, due_clocks, next_due_at
@@ -126,7 +127,7 @@ async def _send(nats: Connection, clock: OpenClock, now: datetime) -> None:
 def command_id(clock: OpenClock) -> str:
     """The same for the same clock and due instant, whoever sends it and however often."""
     armed = f"{clock.claim_id}/{clock.clock}/{clock.due_at.astimezone(UTC).isoformat()}"
-    return f"timer-{hashlib.sha256(armed.encode()).hexdigest()[:40]}"
+    return f"{TIMERS_ID}{hashlib.sha256(armed.encode()).hexdigest()[:40]}"
 
 
 async def _sleep(store: AsyncConnection, clock: Clock, longest: float) -> None:

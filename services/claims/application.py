@@ -15,7 +15,7 @@ from eventsourcing.persistence import (
     RecordConflictError,
 )
 
-from domain.access import require_member, require_sender
+from domain.access import require_member, require_own_id, require_sender
 from domain.catalogue import Catalogue
 from domain.claim import Claim, Remembered
 from domain.command import CreateClaim, PassDeadline
@@ -211,6 +211,7 @@ class Claims(EventStoreApplication):
             raise message.refusal
         envelope = message.envelope
         require_sender(envelope.command, message.actor)
+        require_own_id(envelope.command_id, message.actor)
         digest = keyed_digest(self._terms.key, message.content)
         if claim is None:
             if not isinstance(message.command, CreateClaim):

@@ -11,6 +11,7 @@ from domain.access import (
     may_read_documents,
     may_read_internal_notes,
     require_member,
+    require_own_id,
     require_sender,
 )
 from domain.actor import Actor
@@ -81,6 +82,20 @@ def test_a_command_is_taken_from_its_senders_alone(command: str, role: Role) -> 
     with pytest.raises(NotAllowed) as caught:
         require_sender(command, actor(role))
     assert (caught.value.rule, caught.value.detail) == ("R25", f"{role} may not send {command}")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_an_id_that_can_be_guessed_is_its_owners_alone(role: Role) -> None:
+    """Lest a comment under the id of a deadline, or of a decline, stand in its way."""
+    owners = {"timer-1": Role.TIMER, "consent-link-5": Role.CUSTOMER, "take-1": Role.REVIEWER}
+    for command_id, owner in owners.items():
+        if role is owner:
+            require_own_id(command_id, actor(role))
+            continue
+        with pytest.raises(NotAllowed) as caught:
+            require_own_id(command_id, actor(role))
+        assert caught.value.rule == "R25"
+    require_own_id("my-timer-1", actor(role))
 
 
 @pytest.mark.parametrize("role", sorted(PARTNERS))

@@ -173,6 +173,25 @@ async def test_declining_again_shows_what_was_recorded(
     assert await consent_of(site, claim_id) == ("declined", 7)
 
 
+@pytest.mark.rule("R25")
+async def test_the_partner_can_not_keep_the_customer_from_declining(
+    site: Site, browser: httpx.AsyncClient, claim_id: str
+) -> None:
+    """A comment under the id that the decline will have would be what the id stands for."""
+    await site.approved(claim_id)
+
+    refused = await site.client.post(
+        f"/api/claims/{claim_id}/post_comment",
+        json={"text": "first"},
+        headers={"X-Cpor-Actor": AYSE, "Idempotency-Key": "consent-link-5"},
+    )
+    declined = await browser.post(await page_of(site, claim_id), data=CONFIRMED)
+
+    assert refused.json()["type"] == "/problems/not_allowed"
+    assert declined.status_code == 303
+    assert await consent_of(site, claim_id) == ("declined", 7)
+
+
 async def test_a_command_that_was_cut_off_is_the_same_when_sent_again(
     site: Site, browser: httpx.AsyncClient, claim_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
+from domain.access import CUSTOMERS_ID
 from domain.actor import Actor
 from domain.command import DeclineConsent
 from domain.refusal import NotAllowed, NotFound, TooLate
@@ -118,7 +119,7 @@ async def _decline(reader: Guest, case: Case, reason: str) -> dict[str, Any] | N
         reader.backend,
         claim_id=case.link.claim_id,
         command=DeclineConsent.NAME,
-        command_id=f"consent-link-{case.link.version}",
+        command_id=f"{CUSTOMERS_ID}{case.link.version}",
         data={"reason": reason} if reason else {},
         actor=CUSTOMER,
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from domain.access import TAKERS_ID
 from domain.command import AssignReviewer, StartReview
 from domain.lifecycle import Phase
 from domain.vocabulary import Role, Sla, Turn
@@ -120,7 +121,7 @@ def taking(row: ClaimRow, reviewer: str, command_id: str) -> Taking:
     if row.phase is Phase.SUBMITTED or row.clock_opened_at is None:
         return Taking(StartReview.NAME, {}, command_id)
     job = int(row.clock_opened_at.timestamp() * 1_000_000)
-    return Taking(AssignReviewer.NAME, {"reviewer": reviewer}, f"take-{job}")
+    return Taking(AssignReviewer.NAME, {"reviewer": reviewer}, f"{TAKERS_ID}{job}")
 
 
 async def take_next(visit: Visit, command_id: str) -> UUID | None:
