@@ -12,6 +12,7 @@ import pytest
 from nats.aio.client import Client
 from ruamel.yaml import YAML
 
+from services import dead_letter
 from services.connection import UnreachableError, connect, connected
 from services.roster import SERVICES
 from services.settings import CHECKOUT, PREFIX, Settings
@@ -248,6 +249,8 @@ PUBLISHED = {
     "$JS.API.STREAM.CREATE.ANOTHER": {"operator"},
     "$JS.API.STREAM.MSG.GET.CPOR_COMMANDS": {"operator", "claims"},
     "$JS.API.STREAM.MSG.GET.CPOR_EVENTS": {"operator", "relay", "projector"},
+    "$JS.API.STREAM.MSG.GET.CPOR_DEAD_LETTERS": {"operator", "web"},
+    "$JS.API.STREAM.MSG.DELETE.CPOR_DEAD_LETTERS": {"operator", "web"},
     "$JS.API.CONSUMER.CREATE.CPOR_COMMANDS.another": {"operator"},
     "$JS.API.CONSUMER.CREATE.CPOR_EVENTS.projector-1": {"operator", "projector"},
     "$JS.API.CONSUMER.LIST.CPOR_EVENTS": {"operator", "web"},
@@ -297,6 +300,22 @@ async def test_users_may_listen_to_what_is_theirs(
     assert await visitor.allowed_to_subscribe(SUBSCRIBED) == {
         subject for subject, users in SUBSCRIBED.items() if user in users
     }
+
+
+async def test_the_web_sends_dead_letters_again(nats: DeployedNats) -> None:
+    """What operators do on its pages: look at what was given up, and send it where it was sent."""
+    subject = f"cpor.commands.approve_claim.{CLAIM}"
+    async with connected(nats.url("claims"), "test") as claims:
+        await claims.js.publish(
+            "cpor.dead_letters.claims", b"{}", headers={"cpor-subject": subject}
+        )
+
+    async with connected(nats.url("web"), "test") as web:
+        (letter,) = await dead_letter.newest(web, limit=5)
+        await dead_letter.requeue(web, letter.number)
+
+        assert await dead_letter.newest(web, limit=5) == []
+        assert (await web.js.stream_info("CPOR_COMMANDS")).state.messages == 1
 
 
 async def test_nobody_enters_without_a_password(nats: DeployedNats) -> None:
