@@ -20,6 +20,7 @@ from projections.registry import PROJECTIONS
 from services import rebuild as rebuilding
 from services.beside import TablesBeside
 from services.connection import Connection, connected
+from services.new_projection import fill_new
 from services.projector import Placed, ProjectionStopped, Projector
 from services.rebuild import Phase, Progress, RebuildFailedError, RebuildRefused, rebuild
 from services.refold import Order, refold
@@ -331,6 +332,28 @@ async def test_one_rebuild_at_a_time(connection: AsyncConnection, database_url: 
 
     with pytest.raises(RebuildRefused, match="board is being rebuilt already"):
         await rebuild(database_url, "board", nobody)
+
+
+async def test_a_new_projection_is_filled_before_the_projector_comes_to_it(
+    connection: AsyncConnection, database_url: str
+) -> None:
+    """An upgrade keeps nobody waiting for the board; what is not new stays as it is."""
+    await rebuild_all(database_url)
+    before = await shown(connection)
+    await connection.execute(
+        "TRUNCATE cpor.claim_progress, cpor.claim_stages;"
+        "DELETE FROM cpor.projection_positions WHERE name = 'stages'"
+    )
+
+    short = await fill_new(database_url, long=len(LOG) + 1)
+    told_of = await fill_new(database_url, long=len(LOG))
+    again = await fill_new(database_url, long=len(LOG))
+
+    assert told_of == [f"The projection stages is new, and was made from {len(LOG)} events."]
+    assert (short, again) == ([], [])
+    assert await shown(connection) == before
+    rows = await connection.execute("SELECT DISTINCT position FROM cpor.projection_positions")
+    assert await rows.fetchall() == [(len(LOG),)]
 
 
 async def test_there_is_nothing_else_to_rebuild(database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -33,6 +34,7 @@ def admin(
     log.configure("critical")
     _migrate(settings.database_url)
     changes = asyncio.run(_prepare(settings.nats_url, replicas))
+    changes += asyncio.run(_fill(settings.database_url))
     result = {"revision": revisions()[-1], "changes": changes}
     if as_json:
         typer.echo(json.dumps(result, indent=2))
@@ -57,6 +59,12 @@ def _migrate(database_url: str) -> None:
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         end(f"The database can't be reached: {reason}", ExitCode.UNREACHABLE)
+
+
+async def _fill(database_url: str) -> Sequence[str]:
+    from services.new_projection import fill_new
+
+    return await fill_new(database_url)
 
 
 async def _prepare(nats_url: str, replicas: int) -> list[str]:

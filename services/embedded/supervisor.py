@@ -122,15 +122,18 @@ class Supervisor:
             group.create_task(asyncio.to_thread(_require_policy, self.settings))
 
     async def _start_database(self) -> None:
-        """Start PostgreSQL, unless it is external, and bring the tables up to date."""
+        """Start PostgreSQL, unless it is external, and bring what it holds up to date."""
         if self._postgres:
             await self._postgres.start()
         import psycopg
 
+        from services.new_projection import fill_new
         from services.schema import DatabaseTooNew, migrate
 
         try:
             await asyncio.to_thread(migrate, self.settings.database_url)
+            for told in await fill_new(self.settings.database_url):
+                self._say(told)
         except DatabaseTooNew as error:
             raise StartRefused(str(error)) from error
         except psycopg.OperationalError as error:
