@@ -91,8 +91,8 @@ async def test_a_period_is_an_address(site: Site) -> None:
     ("query", "wrong"),
     [
         ("from=2031-05-02&to=2031-05-01", "must not be before the first day"),
-        ("from=tomorrow", "must be a day such as"),
-        ("to=9999-12-31", "must be from 2000 to 2099"),
+        ("from=tomorrow", "Enter a day such as"),
+        ("to=9999-12-31", "Enter a year from 2000 to 2099"),
     ],
 )
 async def test_what_is_no_period_is_refused(site: Site, query: str, wrong: str) -> None:

@@ -192,7 +192,7 @@ async def test_a_projection_is_rebuilt(site: Site, claim_id: str) -> None:
     other = await olga.post("/operations/rebuild", data={"projection": "open_clocks"})
     assert same.status_code == 303
     assert other.status_code == 409
-    assert "the projection board is being rebuilt" in other.text
+    assert "The projection board is being rebuilt" in other.text
 
     async def is_done() -> bool:
         return "Rebuilt from" in await text_of(olga)

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import Request
 
+from domain.refusal import FieldError, Invalid, NotAllowed
 from services.resource import load_catalogue
 from services.web.backend import Backend
 from services.web.page import claim_form
 from services.web.page.taste import Taste, Theme
 from services.web.page.translation import Language
 from services.web.page.visit import Guest
-from services.web.page.wording import in_words
+from services.web.page.wording import TITLES, in_words, problem_in_words
+from services.web.problem import ALL_PROBLEMS, body
 from tests.claims.orders import CREATE, NOON
 
 CATALOGUE: Final = load_catalogue()
@@ -74,3 +76,21 @@ def test_products_of_other_days_are_named() -> None:
 def test_what_is_not_known_is_told_as_it_stands() -> None:
     """Rather that than nothing."""
     assert in_words(reader(Language.TURKISH), "is of a new kind") == "is of a new kind"
+
+
+def test_every_title_is_known() -> None:
+    """Each problem's title is one that pages say."""
+    assert set(TITLES) == {title for _, title in ALL_PROBLEMS.values()}
+
+
+def test_a_problem_is_told_in_the_readers_language() -> None:
+    """Its detail where that is known; else who does not read English reads the title."""
+    turkish, english = reader(Language.TURKISH), reader(Language.ENGLISH)
+    known = body(NotAllowed("only operators run the system", rule="R25"))
+    unknown = body(NotAllowed("the moon is full"))
+    wrong = body(Invalid([FieldError("/to", "is missing")]))
+
+    assert problem_in_words(turkish, known) == "Sistemi yalnızca operatörler yönetir."
+    assert problem_in_words(turkish, unknown) == "İzin yok"
+    assert problem_in_words(english, unknown) == "the moon is full"
+    assert problem_in_words(english, wrong) == "Wrong or unknown fields"

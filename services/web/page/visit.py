@@ -22,6 +22,7 @@ from services.web.page import moment, word
 from services.web.page.navigation import Place, places_for
 from services.web.page.taste import Taste, taste_of
 from services.web.page.translation import Language, translations
+from services.web.page.wording import in_words, problem_in_words
 from services.web.session import Person
 
 TEMPLATES: Final = Path(__file__).parent.parent / "template"
@@ -94,6 +95,8 @@ class Guest:
             "instant": partial(moment.instant, taste=self.taste),
             "ago": partial(moment.ago, now=self.now, taste=self.taste),
             "product_name": self.product_name,
+            "in_words": partial(in_words, self),
+            "problem_in_words": partial(problem_in_words, self),
         }
 
     def _here(self) -> str:

@@ -1,13 +1,15 @@
-"""What the domain finds wrong, in the words and the language of whoever fills in a form."""
+"""What is found wrong, in the words and the language of whoever reads a page."""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from services.web.page import word
-from services.web.page.translation import N_
-from services.web.page.visit import Guest
+from services.web.page.translation import N_, Language
+
+if TYPE_CHECKING:  # a visit knows these words itself
+    from services.web.page.visit import Guest
 
 _SENTENCES: Final = tuple(
     (re.compile(pattern, re.DOTALL), message)
@@ -103,9 +105,89 @@ _SENTENCES: Final = tuple(
             N_("%(raw)s is already part of this claim's proof."),
         ),
         (r"a claim has at most (?P<n>\d+) documents", N_("A claim has at most %(n)s documents.")),
+        ("there (is|was) no such claim( then)?", N_("There is no such claim.")),
+        ("the claim has no such document", N_("The claim has no such document.")),
+        (
+            r"the claim has come to version (?P<n>\d+) only",
+            N_("The claim has come to version %(n)s only."),
+        ),
+        (
+            "there is no such (unfinished claim|view|field|step|action)",
+            N_("There is no such thing here, or it is not there any more."),
+        ),
+        (r"There is no dead letter (?P<n>\d+)\.", N_("There is no dead letter %(n)s.")),
+        ("operators don't read documents", N_("Operators don't read documents.")),
+        ("only operators run the system", N_("Only operators run the system.")),
+        ("the queue is the reviewers'", N_("The queue is the reviewers'.")),
+        (
+            "figures are for partners, reviewers, auditors and operators",
+            N_("Figures are for partners, reviewers, auditors and operators."),
+        ),
+        ("only the customer has this link", N_("Only the customer has this link.")),
+        (
+            "there is no approval that a customer was told about",
+            N_("There is no approval that a customer was told about."),
+        ),
+        (r"\w+ may not send \w+", N_("You may not do this.")),
+        (
+            r"the projection (?P<raw>\w+) is being rebuilt",
+            N_("The projection %(raw)s is being rebuilt. One is rebuilt at a time."),
+        ),
+        (
+            r"too many requests; try again in (?P<n>\d+) s",
+            N_("Too many requests came from you. Try again in %(n)s s."),
+        ),
+        (
+            "(a server of ours|NATS|the virus scanner) can't be (reached|asked)( at the moment)?",
+            N_("A part of the system can't be reached at the moment. Try again soon."),
+        ),
+        ("the document did not arrive in time", N_("The document did not arrive in time.")),
+        ("must be one of .+", N_("Choose one of those that are offered.")),
+        (r"must be 1 to (?P<n>\d+) characters", N_("At most %(n)s characters, please.")),
+        (
+            r"would be one view more than the (?P<n>\d+) that can be kept",
+            N_("More than %(n)s views can't be kept. Delete one first."),
+        ),
+        ("must not be before the first day", N_("This must not be before the first day.")),
+        (r"must be a day such as (?P<raw>\S+)", N_("Enter a day such as %(raw)s.")),
+        (
+            r"must be from (?P<first>\d+) to (?P<last>\d+)",
+            N_("Enter a year from %(first)s to %(last)s."),
+        ),
+        (
+            "is missing, or not as the page had it|is not what the form said",
+            N_("This is not as the page had it. Open the page again."),
+        ),
+        (
+            "must be (a UUID in its usual, lower-case form|sha256: and 64 hexadecimal .*)",
+            N_("The address is not complete, or was changed."),
+        ),
     )
 )
 """What is found wrong, and how it is said on a form; what varies is named by its kind."""
+
+TITLES: Final = (
+    N_("The body can't be read"),
+    N_("The caller is unknown"),
+    N_("Not allowed"),
+    N_("Not found"),
+    N_("Not possible in this status"),
+    N_("Too late"),
+    N_("Already exists"),
+    N_("Command id was used for another command"),
+    N_("The claim has changed since"),
+    N_("Too large"),
+    N_("Unsupported media type"),
+    N_("Wrong or unknown fields"),
+    N_("Too many requests"),
+    N_("Unavailable: nothing was recorded"),
+    N_("Outcome unknown: ask again with the same id"),
+    N_("Method not allowed"),
+    N_("The request took too long to arrive"),
+    N_("Not the host that was asked for"),
+    N_("Something failed on our side"),
+)
+"""The problems' titles."""
 
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -126,23 +208,41 @@ _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 """What a refusal means for a whole form, by its code."""
 
 
-def in_words(visit: Guest, sentence: str) -> str:
+def in_words(visit: "Guest", sentence: str) -> str:
     """What is wrong with a field, for people; a sentence that is not known as it stands."""
-    for pattern, message in _SENTENCES:
-        found = pattern.fullmatch(sentence)
-        if found:
-            values = {kind: _called(visit, kind, it) for kind, it in found.groupdict().items()}
-            return visit.say(message, **values)
-    return sentence
+    return _known(visit, sentence) or sentence
 
 
-def refusal_in_words(visit: Guest, problem: Mapping[str, Any]) -> str:
+def problem_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
+    """What a problem is, in one sentence; what is wrong with fields is told beside it.
+
+    A detail that is not known stands as it is for who reads English; others read the title.
+    """
+    english: str = problem["title"]
+    title, detail = visit.say(english), problem.get("detail")
+    if not detail or problem.get("errors"):
+        return title
+    if known := _known(visit, detail):
+        return known
+    return detail if visit.taste.language is Language.ENGLISH else title
+
+
+def refusal_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
     """Why a whole form was refused, for people."""
     message = _REFUSALS.get(problem["type"].rpartition("/")[2])
     return visit.say(message) if message else in_words(visit, problem["detail"])
 
 
-def _called(visit: Guest, kind: str, named: str) -> str:
+def _known(visit: "Guest", sentence: str) -> str | None:
+    for pattern, message in _SENTENCES:
+        found = pattern.fullmatch(sentence)
+        if found:
+            values = {kind: _called(visit, kind, it) for kind, it in found.groupdict().items()}
+            return visit.say(message, **values)
+    return None
+
+
+def _called(visit: "Guest", kind: str, named: str) -> str:
     match kind:
         case "product" | "products":
             return ", ".join(visit.product_name(code) for code in named.split(", "))
