@@ -95,11 +95,7 @@ LEFT_OUT: Final[Mapping[int, str]] = {
     61: "the chain of hashes is not built",
     62: "erasure is not built",
     63: "erasure is not built",
-    64: "uploads have tests that name no fault yet",
     65: "uploads have tests that name no fault yet",
-    66: "the customer's page is not built",
-    67: "the customer's page is not built",
-    68: "logins by OpenID Connect are not built",
     71: "the export for auditors is not built",
 }
 """Cases without a test, and why."""

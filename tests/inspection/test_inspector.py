@@ -145,6 +145,7 @@ async def test_every_page_of_a_tiff_is_seen(inspector: Inspector, keep: Keep) ->
         "crowded", "vast-png", "no-png", "half-xml",
     ],
 )  # fmt: skip
+@pytest.mark.fault(64)
 async def test_what_means_harm_is_told_and_does_none(
     inspector: Inspector, keep: Keep, make: Callable[[], bytes], problems: set[Problem]
 ) -> None:

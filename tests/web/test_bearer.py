@@ -108,6 +108,7 @@ async def test_nobody_names_itself(portal: httpx.AsyncClient) -> None:
     ],
     ids=str,
 )
+@pytest.mark.fault(68)
 async def test_a_token_for_others_or_for_another_time_is_refused(
     portal: httpx.AsyncClient, provider: IdentityProvider, claims: dict[str, object], told: str
 ) -> None:
@@ -124,6 +125,7 @@ async def test_clocks_may_differ_a_little(
     assert (await call(portal, token)).status_code == 200
 
 
+@pytest.mark.fault(68)
 async def test_a_token_that_was_signed_by_others_is_refused(
     portal: httpx.AsyncClient, provider: IdentityProvider
 ) -> None:
@@ -136,6 +138,7 @@ async def test_a_token_that_was_signed_by_others_is_refused(
     await refused(portal, good.rpartition(".")[0] + ".")
 
 
+@pytest.mark.fault(68)
 async def test_a_token_that_was_changed_is_refused(
     portal: httpx.AsyncClient, provider: IdentityProvider
 ) -> None:
@@ -147,6 +150,7 @@ async def test_a_token_that_was_changed_is_refused(
     await refused(portal, f"{header}.{changed}.{signature}")
 
 
+@pytest.mark.fault(68)
 async def test_other_algorithms_are_refused(
     portal: httpx.AsyncClient, provider: IdentityProvider
 ) -> None:

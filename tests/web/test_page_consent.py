@@ -106,6 +106,7 @@ async def test_the_customer_reads_its_own_language(
 
 
 @pytest.mark.rule("R27")
+@pytest.mark.fault(66)
 async def test_looking_changes_nothing(
     site: Site, browser: httpx.AsyncClient, claim_id: str
 ) -> None:
@@ -154,6 +155,7 @@ async def test_declining_takes_two_steps(
     assert (said["text"], said["actor"]["role"]) == (reason.replace("\r", ""), "customer")
 
 
+@pytest.mark.fault(67)
 async def test_declining_again_shows_what_was_recorded(
     site: Site, browser: httpx.AsyncClient, claim_id: str
 ) -> None:
@@ -228,6 +230,7 @@ async def test_a_reason_that_cannot_be_kept_is_told(
     assert await consent_of(site, claim_id) == ("pending", 5)
 
 
+@pytest.mark.fault(67)
 async def test_all_dead_links_are_one_page(
     site: Site, browser: httpx.AsyncClient, claim_id: str
 ) -> None:
@@ -281,6 +284,7 @@ async def test_all_dead_links_are_one_page(
 
 
 @pytest.mark.rule("R12")
+@pytest.mark.fault(67)
 async def test_a_link_belongs_to_one_approval(
     site: Site, browser: httpx.AsyncClient, claim_id: str
 ) -> None:
