@@ -32,6 +32,7 @@ from services.web.problem import OutcomeUnknown, Unavailable
 CUSTOMER: Final = Actor(role=Role.CUSTOMER, id="consent-link")
 """Who declines: whoever has the link."""
 CONFIRM: Final = "confirm"
+BACK: Final = "back"
 
 _QUIET: Final = {"X-Robots-Tag": "noindex, nofollow"}
 
@@ -62,13 +63,15 @@ async def decline(
     reason: Annotated[str, Form()] = "",
     step: Annotated[str, Form()] = "",
 ) -> Response:
-    """Ask once more; decline when that was confirmed (R8)."""
+    """Ask once more; decline when that was confirmed (R8). Whoever goes back keeps the reason."""
     case = await _find(reader, token)
     if case is None or case.answer is not Answer.OPEN:
         return _page(reader, case, is_late=case is not None and case.answer is Answer.SILENT)
     reason = reason.replace("\r\n", "\n")
     if not _is_takeable(reason):
         return _page(reader, case, reason=reason, is_wrong=True)
+    if step == BACK:
+        return _page(reader, case, reason=reason)
     if step != CONFIRM:
         return _quiet(reader, "consent_confirm.html", case=case, reason=reason, is_unsure=False)
     try:
