@@ -16,6 +16,7 @@ from projections.board import ClaimRow, past
 from projections.history import Kind, comments
 from services.web.claim import events_of
 from services.web.identifier import ClaimId
+from services.web.page import file
 from services.web.page.deed import do
 from services.web.page.form import command_data, kept
 from services.web.page.proof import proof_of
@@ -67,6 +68,8 @@ CHANGES: Final = {
     "dispute_window_closed": N_("The dispute window closed"),
 }
 """What makes a decision stale when it comes after what its reviewer saw (R14)."""
+WORDS: Final = ("note", "comment")
+"""The fields of decisions that are written rather than chosen."""
 KINDS: Final[Mapping[Kind, str]] = {
     Kind.COMMENT: N_("Comment"),
     Kind.ACTION_REQUIRED: N_("Asked for more"),
@@ -88,6 +91,11 @@ class Attempt(NamedTuple):
     problem: dict[str, Any]
     changed: Sequence[str]
     """What came since the version that the reviewer saw, when that was the problem."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What was written, for a page that has no field for it any more."""
+        return [text for name in WORDS for text in self.filled.get(name, ()) if text.strip()]
 
 
 @router.get("/queue/{claim_id}")
@@ -151,6 +159,7 @@ async def _page(
         status=attempt.problem["status"] if attempt else 200,
         row=row,
         proof=await proof_of(visit, row),
+        file=file,
         claim=ClaimView.of(row, contacts, reader=visit.actor, now=visit.now),
         thread=comments(events, reader=visit.actor),
         standing=standing(row, rejected_by, visit.actor.id),
