@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -20,6 +21,7 @@ from services.web.claim import readable_row
 from services.web.document import only_file, read_upload, take
 from services.web.identifier import ClaimId
 from services.web.page.deed import do
+from services.web.page.file import size
 from services.web.page.form import command_data
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
@@ -121,6 +123,7 @@ def _page(visit: Visit, row: ClaimRow, *, block: str | None = None, **context: A
         room=MAX_DOCUMENTS - len(row.documents),
         most_documents=MAX_DOCUMENTS,
         most_bytes=MAX_DOCUMENT_BYTES,
+        size=partial(size, taste=visit.taste),
         suffixes=[suffix for suffixes in SUFFIXES.values() for suffix in suffixes],
         **(told | context),
     )

@@ -7,7 +7,7 @@ from babel.units import format_unit
 from services.media_type import SUFFIXES
 from services.web.page.taste import Taste
 
-_UNITS: Final = ((1_000_000, "megabyte"), (1_000, "kilobyte"))
+_UNITS: Final = ((1_000_000, "megabyte"), (1_000, "kilobyte"), (1, "byte"))
 
 
 def kind(media_type: str) -> str:

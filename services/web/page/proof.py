@@ -18,6 +18,7 @@ from services.inspection.finding import Inspection
 from services.inspection.hint import Hint, Source, Wanted, hints
 from services.web.claim import readable_row
 from services.web.identifier import ClaimId, DocumentDigest
+from services.web.page import file
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
 
@@ -108,6 +109,7 @@ async def _page(visit: Visit, claim_id: UUID, digest: str | None) -> Response:
         "proof.html",
         claim=row,
         proof=proof,
+        file=file,
         exhibit=newest if digest is None else proof.exhibit(digest),
         can_add=may_add and "attach_poe" in LIFECYCLE[row.phase].possible,
     )
