@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, async_playwright, expect
 
+from services.embedded.nats import nats_url
 from services.settings import CHECKOUT, PREFIX, Settings, child_environment
 from tests.free_port import free_port
 
@@ -22,6 +23,8 @@ axe: Any = import_module("axe_playwright_python.async_playwright").Axe()
 SCREENSHOTS: Final = CHECKOUT / "build" / "screenshots"
 DESKTOP: Final = 1280
 PHONE: Final = 390
+_PATIENCE: Final = 15_000
+"""Milliseconds in which what is waited for comes, on a busy machine, too."""
 _HEIGHTS: Final = {DESKTOP: 900, PHONE: 844}
 
 
@@ -44,16 +47,28 @@ LOOKS: Final = tuple(
 )
 
 
+class Demo(NamedTuple):
+    """Where a running demo is."""
+
+    address: str
+    nats_url: str
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys change what other tests look at: they come last."""
+    items.sort(key=lambda item: item.path.name == "test_journeys.py")
+
+
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    """Where the dashboard of a demo is: forty claims, in all states, on the simulated clock."""
-    port = free_port()
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Demo]:
+    """A demo: forty claims, in all states, on the simulated clock."""
+    port, nats_port = free_port(), free_port()
     outside = child_environment(Settings())
     environment = {name: text for name, text in outside.items() if not name.startswith(PREFIX)}
     environment |= {
         "CPOR_DATA_DIR": str(tmp_path_factory.mktemp("demo")),
         "CPOR_HTTP_PORT": str(port),
-        "CPOR_NATS_PORT": str(free_port()),
+        "CPOR_NATS_PORT": str(nats_port),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "services.cli", "demo"],
@@ -71,7 +86,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
             line = process.stdout.readline()
             assert line, "".join(told)
             told.append(line)
-        yield f"http://127.0.0.1:{port}"
+        yield Demo(f"http://127.0.0.1:{port}", nats_url(nats_port))
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
@@ -82,6 +97,7 @@ async def chromium() -> AsyncGenerator[Browser]:
     """The browser; Debian's, as there is no other way to have it from packages."""
     executable = shutil.which("chromium")
     assert executable, "the browser tests need Chromium: apt-get install chromium"
+    expect.set_options(timeout=_PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox"]
@@ -134,7 +150,7 @@ class Visitors:
             ]
         )
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(_PATIENCE)
         page.on("console", listen)
         page.on("pageerror", fail)
         if persona:
@@ -146,9 +162,9 @@ class Visitors:
 
 
 @pytest.fixture
-def visitors(chromium: Browser, address: str) -> Visitors:
+def visitors(chromium: Browser, demo: Demo) -> Visitors:
     """Anybody's way to the dashboard."""
-    return Visitors(chromium, address)
+    return Visitors(chromium, demo.address)
 
 
 async def examine(page: Page, name: str, look: Look) -> None:
