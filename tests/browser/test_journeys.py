@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from nats import connect
 from playwright.async_api import Page, expect
 
+from services.connection import connected
 from services.streams import command_subject
 from services.web.page import word
 from services.web.page.translation import Language, translations
@@ -259,11 +259,10 @@ async def test_an_operator_keeps_it_running(
         )
         await expect(page.get_by_role("status")).to_contain_text(_pattern(moved))
 
-        nats = await connect(demo.nats_url)
-        await nats.jetstream().publish(
-            command_subject("create_claim", secrets.token_hex(8)), b"create it, please"
-        )
-        await nats.close()
+        async with connected(demo.nats_url, "test", 10.0) as nats:
+            await nats.js.publish(
+                command_subject("create_claim", secrets.token_hex(8)), b"create it, please"
+            )
         letter = page.get_by_role("row", name=re.compile("cpor.commands")).first
         await expect(letter).to_be_visible()
         await examine(page, "journey-operations", look)
