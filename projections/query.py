@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    bindparam,
     false,
     func,
     literal,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from domain.access import may_read
 from domain.actor import Actor
@@ -165,15 +168,15 @@ async def list_claims(
 async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime) -> Summary:
     """Count the claims that the reader may see."""
     status, whose_turn = dict.fromkeys(Status, 0), dict.fromkeys(Turn, 0)
-    missed = total = 0
-    async with connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for each, turn, has_missed, claims in await _fetch(connection, _counted(reader)):
-            status[Status(each)] += int(claims)
-            whose_turn[Turn(turn)] += int(claims)
-            missed += int(claims) if has_missed else 0
-            total += int(claims)
-        [(overdue, due_soon)] = await _fetch(connection, _nearly_due(reader, now))
+    missed = total = overdue = due_soon = 0
+    for each, turn, has_missed, claims, *due in await _run(
+        connection, _summary(reader), {"now": now}
+    ):
+        status[Status(each)] += int(claims)
+        whose_turn[Turn(turn)] += int(claims)
+        missed += int(claims) if has_missed else 0
+        total += int(claims)
+        overdue, due_soon = due
     missed += overdue
     sla = {Sla.OK: total - missed - due_soon, Sla.DUE_SOON: due_soon, Sla.MISSED: missed}
     return Summary(status, whose_turn, sla)
@@ -274,21 +277,26 @@ def _sla(sla: Sla, now: datetime) -> ColumnElement[bool]:
             return or_(board.due_at.is_(None), and_(not_(board.passed), board.due_soon_at > now))
 
 
-def _counted(reader: Actor) -> _Statement:
+@lru_cache(maxsize=1024)
+def _summary(reader: Actor) -> SQLCompiler:
+    """The counts, each with those of what is nearly due: of one moment, as one statement is."""
     counts = board_counts.c
     by = (counts.status, counts.whose_turn, counts.missed)
-    return (
-        select(*by, func.sum(counts.claims))
+    due = _nearly_due(reader).subquery()
+    return _compiled(
+        select(*by, func.sum(counts.claims), due.c.overdue, due.c.soon)
         .where(*_visible(counts.org, counts.status, reader))
-        .group_by(*by)
+        .group_by(*by, due.c.overdue, due.c.soon)
     )
 
 
-def _nearly_due(reader: Actor, now: datetime) -> _Statement:
+def _nearly_due(reader: Actor) -> _Statement:
     """Of claims whose clock is not recorded as passed: how many are overdue, and due soon."""
     board = claim_board.c
+    now = bindparam("now", None, board.due_at.type)
     return select(
-        func.count().filter(board.due_at <= now), func.count().filter(board.due_at > now)
+        func.count().filter(board.due_at <= now).label("overdue"),
+        func.count().filter(board.due_at > now).label("soon"),
     ).where(
         *_visible(board.org, board.status, reader),
         board.due_soon_at.is_not(None),
@@ -341,8 +349,17 @@ def _instant(text: str) -> ColumnElement[Any]:
 
 async def _fetch(connection: AsyncConnection, statement: _Statement) -> list[tuple[Any, ...]]:
     """SQLAlchemy composes, psycopg runs: no second pool, no second way to wait."""
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    cursor = await connection.execute(str(compiled).encode(), compiled.params)
+    return await _run(connection, _compiled(statement), {})
+
+
+def _compiled(statement: _Statement) -> SQLCompiler:
+    return statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+
+
+async def _run(
+    connection: AsyncConnection, compiled: SQLCompiler, values: Mapping[str, object]
+) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(str(compiled).encode(), {**compiled.params, **values})
     return await cursor.fetchall()
 
 

@@ -37,6 +37,7 @@ class Line(NamedTuple):
     """A claim as a line of the list."""
 
     row: ClaimRow
+    products: str
     due: TimeLeft | None
     last: LastEvent | None
     key: str
@@ -93,7 +94,13 @@ async def lines(
     last = await last_events(connection, rows, reader=visit.actor)
     policy, now = visit.backend.policy, visit.now
     return [
-        Line(row, time_left(row, policy, now), last.get(row.claim_id), _key(query, row))
+        Line(
+            row,
+            _products(visit, row),
+            time_left(row, policy, now),
+            last.get(row.claim_id),
+            _key(query, row),
+        )
         for row in rows
     ]
 
@@ -140,6 +147,10 @@ async def _around(connection: AsyncConnection, visit: Visit, query: ClaimQuery) 
     }
 
 
+def _products(visit: Visit, row: ClaimRow) -> str:
+    return ", ".join(map(visit.product_name, row.products))
+
+
 def _is_partial(visit: Visit) -> bool:
     """Whether a page that is open asks, to show a part of the answer."""
     return visit.request.headers.get("HX-Request") == "true"
@@ -163,9 +174,9 @@ def _fields(query: ClaimQuery, zone: ZoneInfo) -> dict[str, Any]:
 
 def _key(query: ClaimQuery, row: ClaimRow) -> str:
     at: datetime | None = getattr(row, query.sort.lstrip("-"))
-    return (
-        f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ} {row.claim_id}" if at else f"~ {row.claim_id}"
-    )
+    if at is None:
+        return f"~ {row.claim_id}"
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z {row.claim_id}"
 
 
 _WORDS: Final[Mapping[str, Any]] = MappingProxyType(

@@ -1,7 +1,7 @@
 """What happened to claims last, as far as their reader may know."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from domain.access import may_read_internal_notes
 from domain.actor import Actor
 from projections.board import ClaimRow
-from services.web.page.moment import ago
+from services.web.page.moment import ago, timed
 from services.web.page.taste import Taste
 from services.web.page.translation import N_
 
@@ -73,10 +73,7 @@ async def last_events(
 
 def happened(at: datetime, now: datetime, taste: Taste) -> Markup:
     """How long ago it was, with UTC for whoever points at it."""
-    utc = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", ago(at, now=now, taste=taste)
-    )
+    return timed(at, ago(at, now=now, taste=taste))
 
 
 _LAST: Final = """

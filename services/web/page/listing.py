@@ -52,7 +52,7 @@ def read_query(given: Iterable[tuple[str, str]], zone: ZoneInfo) -> ClaimQuery:
 
 def address(query: ClaimQuery, **changes: object) -> str:
     """The query of an address at which this is listed, with some of it changed."""
-    values = ClaimQuery.model_validate(query.model_dump() | changes).model_dump(mode="json")
+    values = query.model_copy(update=changes).model_dump(mode="json", warnings=False)
     asked = {name: value for name, value in values.items() if value != _PLAIN[name]}
     return urlencode(asked, doseq=True)
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from domain.calendar import Unit
 from domain.policy import Policy
 from projections.board import ClaimRow
+from services.web.page.moment import timed
 from services.web.page.taste import Taste
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -56,10 +57,7 @@ def day_of(at: datetime, taste: Taste) -> Markup:
     text = format_date(last, "medium", locale)
     if not is_midnight:
         text += f", {format_time(local, 'short', tzinfo=taste.time_zone, locale=locale)}"
-    utc = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S} UTC", text
-    )
+    return timed(at, text)
 
 
 def end_of_today(taste: Taste, policy: Policy, now: datetime) -> datetime:

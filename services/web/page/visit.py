@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,6 +22,7 @@ from services.web.page import moment, word
 from services.web.page.navigation import Place, places_for
 from services.web.page.taste import Taste, taste_of
 from services.web.page.translation import Language, translations
+from services.web.page.word import Look
 from services.web.page.wording import in_words, problem_in_words
 from services.web.session import Person
 
@@ -147,8 +148,42 @@ def _environment(language: Language) -> Environment:
         translations(language), newstyle=True
     )
     known: Any = environment.globals
-    known |= {"icon": _icon, "word": word, "SENDERS": SENDERS}
+    say = partial(_said, language)
+    known |= {
+        "_": say,
+        "gettext": say,
+        "icon": _icon,
+        "labelled": partial(_labelled, language),
+        "ngettext": partial(_counted, language),
+        "word": word,
+        "SENDERS": SENDERS,
+    }
     return environment
+
+
+def _said(language: Language, message: str, **values: object) -> Markup:
+    """A message in a template.
+
+    Jinja's own function for it copies all that the template knows, whenever a loop calls it.
+    """
+    text = _message(language, message)
+    return text % values if values else text
+
+
+def _counted(language: Language, one: str, many: str, num: int, **values: object) -> Markup:
+    text = Markup(translations(language).ngettext(one, many, num))  # noqa: S704 - a message of ours
+    return text % {"num": num, **values}
+
+
+@lru_cache(maxsize=4096)
+def _message(language: Language, message: str) -> Markup:
+    return Markup(translations(language).gettext(message))  # noqa: S704 - a message of ours
+
+
+@cache
+def _labelled(language: Language, look: Look) -> Markup:
+    """A value's icon and word."""
+    return Markup("{} {}").format(_icon(look.icon), _message(language, look.word))
 
 
 @cache
