@@ -114,7 +114,7 @@ async def open_backend(settings: Settings, metrics: Metrics) -> AsyncGenerator[B
             await pool.close()
 
 
-def _served(request: Request) -> Backend:
+async def _served(request: Request) -> Backend:  # not awaiting: else a thread would run it
     backend: Backend = request.app.state.backend
     return backend
 

@@ -153,6 +153,7 @@ def _environment(language: Language) -> Environment:
         "_": say,
         "gettext": say,
         "icon": _icon,
+        "badge": partial(_badge, language),
         "labelled": partial(_labelled, language),
         "ngettext": partial(_counted, language),
         "word": word,
@@ -168,6 +169,13 @@ def _said(language: Language, message: str, **values: object) -> Markup:
     """
     text = _message(language, message)
     return text % values if values else text
+
+
+@cache
+def _badge(language: Language, look: Look) -> Markup:
+    """A value's icon and word in its colour."""
+    label = _labelled(language, look)
+    return Markup('<span class="badge-tone tone-{}">{}</span>').format(look.tone, label)
 
 
 def _counted(language: Language, one: str, many: str, num: int, **values: object) -> Markup:
