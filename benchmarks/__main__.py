@@ -17,6 +17,7 @@ from benchmarks import (
     broker,
     commands,
     crud,
+    dashboard,
     dbos_transact,
     emmett,
     growth,
@@ -80,6 +81,7 @@ STAGES = (
         ),
     ),
     Stage("growth", "interval", (Part("growth", growth.measure),)),
+    Stage("dashboard", "interval", (Part("dashboard", dashboard.measure),)),
 )
 ALONE = {"idle": idle.measure}
 """Measurements that start what they need themselves."""

@@ -264,11 +264,47 @@ def _others(results: Results) -> Iterator[str]:
         f"p99 of {timer['meanwhile_p99_ms']:.1f} ms meanwhile, against "
         f"{timer['normal_p99_ms']:.1f} ms before."
     )
+    if "dashboard" in results:
+        yield from _dashboard(results["dashboard"]["dashboard"])
     yield "## Idle"
     yield _wrapped(
         f"`cpor up` with all services and both servers: {idle['memory_mib']:.0f} MiB (proportional "
         f"set size) and {idle['cpu_percent']:.1f} % of one core, over {idle['seconds']} s in which "
         "nothing happens."
+    )
+
+
+def _dashboard(found: Results) -> Iterator[str]:
+    pages, visible = found["pages"], found["visible"]
+    yield "## Dashboard"
+    yield _wrapped(
+        f"The reads of the claims list with {found['claims']:,} claims on the board, in "
+        f"milliseconds: each {found['calls']} times, by several readers, with changing parameters; "
+        "with composing the statement and decoding its rows. Beside them, how often which index "
+        "was used."
+    )
+    yield _table(
+        ("read", "p50", "p99", "scans"),
+        [
+            (
+                name,
+                f"{read['p50_ms']:,.1f}",
+                f"{read['p99_ms']:,.1f}",
+                ", ".join(f"{index} {scans:,}" for index, scans in read["scans"].items()),
+            )
+            for name, read in found["reads"].items()
+        ],
+    )
+    yield _wrapped(
+        f"One web process renders {pages['rate']:,.0f} pages a second of this list for "
+        f"{pages['connections']} browsers that leaf through it, each in {pages['p50_ms']:,.1f} ms "
+        f"(p99 {pages['p99_ms']:,.1f} ms); a page costs it {pages['cpu_ms_per_page']:.1f} ms of "
+        "CPU. PostgreSQL and the browsers share the cores with it."
+    )
+    yield _wrapped(
+        f"A command's change is on an open page {visible['p50_ms']:,.1f} ms after it was sent "
+        f"(p99 {visible['p99_ms']:,.1f} ms; {visible['changes']:,} changes): the page hears of it "
+        "and has asked for the changed row."
     )
 
 

@@ -10,7 +10,13 @@ from benchmarks.bench import Results
 from benchmarks.summary import findings
 
 STAGES = ("always", "interval")
-OTHERS = (("interval", "rebuild"), ("interval", "timer"), ("growth", "growth"), ("idle", "idle"))
+OTHERS = (
+    ("interval", "rebuild"),
+    ("interval", "timer"),
+    ("growth", "growth"),
+    ("dashboard", "dashboard"),
+    ("idle", "idle"),
+)
 """Measurements of which more than a rate is to be told."""
 WIDTH = 120
 

@@ -75,6 +75,43 @@ def _growth(results: Results) -> float:
     return float(growth["many_rate"]) / float(growth["few_rate"])
 
 
+def _dashboard(*path: str) -> Value:
+    def value(results: Results) -> float:
+        found = results["dashboard"]["dashboard"]
+        for name in path:
+            found = found[name]
+        return float(found)
+
+    return value
+
+
+READS = ("first page", "filtered page", "deep page", "search", "summary")
+"""Of the claims list, as the dashboard's measurement calls them."""
+DASHBOARD = (
+    *(
+        Target(
+            f"p99 of the claims list's {name} in the database",
+            _dashboard("reads", name, "p99_ms"),
+            50,
+            more=False,
+            unit="ms",
+        )
+        for name in READS
+    ),
+    Target(
+        "pages of the claims list per second, of one web process",
+        _dashboard("pages", "rate"),
+        200,
+        more=True,
+    ),
+    Target(
+        "p99 from sending a command to the changed row on an open page",
+        _dashboard("visible", "p99_ms"),
+        300,
+        more=False,
+        unit="ms",
+    ),
+)
 TARGETS = (
     Target(
         "commands/s with `always`, of what JetStream acknowledges of the same messages",
@@ -139,6 +176,7 @@ TARGETS = (
         2,
         more=False,
     ),
+    *DASHBOARD,
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import page
 from benchmarks.bench import Results
 from benchmarks.chart import Bar, chart
-from benchmarks.summary import TARGETS, Finding, Target, figure, findings, shown
+from benchmarks.summary import DASHBOARD, TARGETS, Finding, Target, figure, findings, shown
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
@@ -25,8 +25,12 @@ def test_the_page_is_up_to_date(results: Results) -> None:
 
 
 def test_the_last_run_was_a_whole_one(results: Results) -> None:
-    """Each target has its figure."""
-    assert [finding.target for finding in findings(results)] == list(TARGETS)
+    """Each target has its figure, those of a stage that is newer than the run excepted."""
+    missing = set() if "dashboard" in results else set(DASHBOARD)
+
+    assert [finding.target for finding in findings(results)] == [
+        target for target in TARGETS if target not in missing
+    ]
 
 
 def test_what_is_missed_is_called_missed(results: Results) -> None:
