@@ -169,9 +169,8 @@ async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime
     """Count the claims that the reader may see."""
     status, whose_turn = dict.fromkeys(Status, 0), dict.fromkeys(Turn, 0)
     missed = total = overdue = due_soon = 0
-    for each, turn, has_missed, claims, *due in await _run(
-        connection, _summary(reader), {"now": now}
-    ):
+    compiled = _summary(reader)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+    for each, turn, has_missed, claims, *due in await _run(connection, compiled, {"now": now}):
         status[Status(each)] += int(claims)
         whose_turn[Turn(turn)] += int(claims)
         missed += int(claims) if has_missed else 0
