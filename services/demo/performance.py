@@ -152,14 +152,16 @@ class Performance:
         await self._as_partner("attach_poe", {"document": await self._upload(filename, title)})
 
     async def _upload(self, filename: str, title: str) -> dict[str, Any]:
-        part = self._part
+        part, number = self._part, next(self._documents)
         lines = [
             title,
             f"{part.partner.name} for {part.customer.name}",
             part.work.name,
             f"Products: {', '.join(part.work.products)}",
-            f"Document {next(self._documents)} of claim {part.claim_id}",
+            f"Directory: {part.customer.tenant_id}",
+            f"Document {number} of claim {part.claim_id}",
             f"Signed for the customer: {part.customer.person}, {part.customer.title}",
+            *([f"{self._stage.now:%d %B %Y}"] if number > 1 else []),  # reviewers ask for the date
         ]
         return await self._stage.upload(part.partner.actor, filename, lines)
 

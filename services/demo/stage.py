@@ -69,6 +69,11 @@ class Stage:
             raise StoryStopped(f"{command} of claim {claim_id}: {outcome['problem']['detail']}.")
         self._last, self._position = claim_id, outcome["position"]
 
+    @property
+    def now(self) -> datetime:
+        """Where the clock was moved to last."""
+        return self._now
+
     async def upload(self, actor: Actor, filename: str, lines: list[str]) -> dict[str, Any]:
         """Upload a document with this text: what `attach_poe` takes."""
         content = pdf(lines[0], lines[1:])

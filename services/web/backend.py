@@ -1,6 +1,6 @@
 """What the web leans on: built once at the start, and nowhere else."""
 
-from asyncio import Event
+from asyncio import Event, Semaphore
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +31,7 @@ _LONGEST_USE = 5.0
 """Seconds that a request may use a connection for."""
 _LONGEST_STATEMENT = "4500ms"
 """A server that works lets go by itself, before the line is cut: its connections stay of use."""
+_WORKBOOKS = 2
 
 
 class Pool(AsyncConnectionPool[AsyncConnection]):
@@ -65,6 +66,8 @@ class Backend:
     move_failed: Event = field(default_factory=Event)
     """Set when a move of the simulated clock failed, and may have left it standing still."""
     rebuilds: Rebuilds = field(default_factory=Rebuilds)
+    workbooks: Semaphore = field(default_factory=lambda: Semaphore(_WORKBOOKS))
+    """For whoever writes one: each takes room on the disk."""
 
     async def now(self) -> datetime:
         """The instant that counts for this request."""

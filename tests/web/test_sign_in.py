@@ -67,7 +67,15 @@ async def test_nobody_else_can_be_chosen(browser: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x", ""]
+    "address",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:x",
+        "",
+    ],
 )
 async def test_nobody_is_led_elsewhere(browser: httpx.AsyncClient, address: str) -> None:
     """Neither after the sign-in nor after a choice of taste."""

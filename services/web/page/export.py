@@ -108,32 +108,33 @@ async def _csv(visit: Visit, pages: AsyncIterator[Sequence[ClaimRow]]) -> AsyncG
 async def _xlsx(visit: Visit, pages: AsyncIterator[Sequence[ClaimRow]]) -> AsyncGenerator[bytes]:
     """A workbook, written on disk row by row, and sent once it is whole."""
     columns = _columns(visit)
-    with TemporaryDirectory(prefix="cpor-export-") as folder:
-        path = Path(folder) / "claims.xlsx"
-        book: Any = Workbook(path, {"constant_memory": True, "tmpdir": folder})
-        sheet = book.add_worksheet(visit.say("Claims"))
-        sheet.freeze_panes(1, 0)
-        bold = book.add_format({"bold": True})
-        for place, (title, _) in enumerate(columns):
-            sheet.write_string(0, place, visit.say(title), bold)
-        line = 1
+    async with visit.backend.workbooks:
+        with TemporaryDirectory(prefix="cpor-export-") as folder:
+            path = Path(folder) / "claims.xlsx"
+            book: Any = Workbook(path, {"constant_memory": True, "tmpdir": folder})
+            sheet = book.add_worksheet(visit.say("Claims"))
+            sheet.freeze_panes(1, 0)
+            bold = book.add_format({"bold": True})
+            for place, (title, _) in enumerate(columns):
+                sheet.write_string(0, place, visit.say(title), bold)
+            line = 1
 
-        def write(rows: Sequence[ClaimRow]) -> None:
-            nonlocal line
-            for cells in _cells(visit, columns, rows):
-                for place, cell in enumerate(cells):
-                    if isinstance(cell, str):
-                        sheet.write_string(line, place, cell)
-                    else:
-                        sheet.write_number(line, place, cell)
-                line += 1
+            def write(rows: Sequence[ClaimRow]) -> None:
+                nonlocal line
+                for cells in _cells(visit, columns, rows):
+                    for place, cell in enumerate(cells):
+                        if isinstance(cell, str):
+                            sheet.write_string(line, place, cell)
+                        else:
+                            sheet.write_number(line, place, cell)
+                    line += 1
 
-        async for rows in pages:
-            await asyncio.to_thread(write, rows)
-        await asyncio.to_thread(book.close)
-        with path.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK):
-                yield chunk
+            async for rows in pages:
+                await asyncio.to_thread(write, rows)
+            await asyncio.to_thread(book.close)
+            with path.open("rb") as file:
+                while chunk := await asyncio.to_thread(file.read, _CHUNK):
+                    yield chunk
 
 
 def _file(visit: Visit, content: AsyncGenerator[bytes], suffix: str, media_type: str) -> Response:

@@ -54,7 +54,8 @@ def own_address(address: str) -> str:
     except ValueError:
         return "/"
     is_ours = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if is_ours and not parts.scheme and not parts.netloc else "/"
+    is_plain = address.isprintable() and not parts.scheme and not parts.netloc
+    return address if is_ours and is_plain else "/"
 
 
 def _accepted(request: Request) -> str | None:
