@@ -273,7 +273,7 @@ async def test_drafts_are_their_authors_alone(
     ]
 
     assert {answer.status_code for answer in answers} == {404}
-    assert all("there is no such unfinished claim" in answer.text for answer in answers)
+    assert all("There is no such thing here" in answer.text for answer in answers)
     assert (await browser.post(f"{draft}/throw-away")).status_code == 303
     assert await kept(site) == before
     if other != "a guess":
