@@ -15,7 +15,7 @@ from services.streams import command_subject
 from services.web.page import word
 from services.web.page.translation import Language, translations
 from tests.browser.conftest import DESKTOP, LOOKS, Demo, Look, Visitors, examine
-from tests.browser.office import DETAILS, PROOF, Office, office_at
+from tests.browser.office import DENIZ, DETAILS, PROOF, Office, office_at
 
 pytestmark = [
     pytest.mark.browser,
@@ -278,6 +278,27 @@ async def test_an_operator_keeps_it_running(
             1,
         )
         await expect(page.get_by_role("status")).to_contain_text(_pattern(sent))
+
+
+async def test_a_partner_is_told_that_the_claim_has_changed(
+    visitors: Visitors, look: Look, say: Say, name: str, office: Office
+) -> None:
+    """On the claim's page, without what is being filled in being touched."""
+    claim_id = await office.submitted(name)
+    async with visitors.visit("ayse", look) as page:
+        await page.goto(f"/claims/{claim_id}")
+        comment = page.get_by_label(say("Your comment"))
+        await comment.fill("half a sen")
+        await office.done(DENIZ, claim_id, "start_review")
+
+        notice = page.locator(".live-notice")
+        await expect(notice).to_be_visible()
+        await expect(comment).to_have_value("half a sen")
+        await examine(page, "journey-claim-changed", look)
+        await notice.get_by_role("link").click()
+
+        await expect(notice).to_be_hidden()
+        await expect(page.get_by_text(say("Under review")).first).to_be_visible()
 
 
 async def test_a_reviewer_is_told_of_a_new_claim(

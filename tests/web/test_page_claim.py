@@ -1,5 +1,6 @@
 """The page of one claim: what each reader sees of it, and what nobody else learns."""
 
+import re
 from datetime import timedelta
 
 import httpx
@@ -245,6 +246,7 @@ async def test_the_page_tells_of_changes(site: Site, claim_id: str) -> None:
 
     page = (await browser.get(f"/claims/{claim_id}")).text
 
-    assert f'data-claim="{claim_id}" hx-ext="sse" sse-connect="/live"' in page
+    assert re.search(f'data-claim="{claim_id}" data-position="[1-9][0-9]*"', page)
+    assert '<script src="/static/live.js" defer></script>' in page
     assert '<p class="live-notice" hidden>' in page
     assert '<script src="/static/claim.js" defer></script>' in page

@@ -19,7 +19,9 @@ from domain.command import ReviewersReason
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import ActionReason
 from projections.board import ClaimRow, past
+from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
+from projections.position import reached
 from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
@@ -65,6 +67,8 @@ class Read(NamedTuple):
     row: ClaimRow
     view: ClaimView
     events: tuple[ClaimEvent, ...]
+    position: int
+    """How far the board had come: what comes later is told to the open page."""
 
 
 @router.get("/claims/{claim_id}")
@@ -102,15 +106,17 @@ async def act(visit: Visitor, request: Request, claim_id: ClaimId, command: str)
 async def read(visit: Visit, claim_id: UUID) -> Read:
     """The claim, as fresh as the store has it. Raises NotFound as `readable_row` does."""
     async with visit.backend.pool.connection() as connection:
+        position = await reached(connection, ClaimBoard.name)
         row = await readable_row(connection, claim_id, visit.actor)
         events = tuple(await events_of(connection, claim_id))
         row = past(events) or row
         contacts = await contacts_of(connection, [row])
-    return Read(row, ClaimView.of(row, contacts, reader=visit.actor, now=visit.now), events)
+    view = ClaimView.of(row, contacts, reader=visit.actor, now=visit.now)
+    return Read(row, view, events, position)
 
 
 def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None = None) -> Response:
-    row, view, events = read
+    row, view, events, position = read
     reader = visit.actor
     offered = offers(refusals(visit.backend, events, reader, visit.now))
     return visit.page(
@@ -118,6 +124,7 @@ def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None =
         status=attempt.problem["status"] if attempt else HTTPStatus.OK,
         row=row,
         claim=view,
+        position=position,
         facts=[fact for fact in facts_of(visit, view) if fact.text],
         deadline=open_deadline(folded(events), visit.now),
         offers=offered,
