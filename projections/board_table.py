@@ -8,7 +8,6 @@ change and their index is the most expensive one to write.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -20,6 +19,7 @@ from pydantic_core import to_json
 
 from domain.claim import Claim, ClaimEvent
 from projections.board import ClaimRow, project
+from projections.memory import Memory
 from projections.projection import Record, table
 from projections.search import exact, words
 
@@ -66,9 +66,7 @@ class ClaimBoard:
     tables: Sequence[str] = (COUNTS, BOARD, WORDS)
 
     def __init__(self, *, beside: bool = False, keep: int = 0) -> None:
-        self._keep = keep
-        self._kept: dict[UUID, ClaimRow] = {}
-        """The rows that were changed last, the latest last."""
+        self._memory = Memory[ClaimRow](keep)
         names = {
             "board": Identifier("cpor", table(BOARD, beside=beside)),
             "words": Identifier("cpor", table(WORDS, beside=beside)),
@@ -129,19 +127,17 @@ class ClaimBoard:
             moved[_counted(row)] += 1
         if changed:
             await self._write(connection, changed, [rows[each] for each in reworded], moved)
-            self._kept.update({row.claim_id: row for row in changed})
-            for claim_id in list(islice(self._kept, max(0, len(self._kept) - self._keep))):
-                del self._kept[claim_id]
+            self._memory.put({row.claim_id: row for row in changed})
 
     def forget(self) -> None:
         """Read rows from the table again: it is not as `take_in` left it."""
-        self._kept.clear()
+        self._memory.clear()
 
     async def _known(
         self, connection: AsyncConnection, claim_ids: AbstractSet[UUID]
     ) -> dict[UUID, ClaimRow]:
         """The rows of those of the claims that are on the board, taken out of memory or loaded."""
-        kept = {each: self._kept.pop(each) for each in claim_ids & self._kept.keys()}
+        kept = self._memory.take(claim_ids)
         missing = claim_ids - kept.keys()
         return kept | await self.load(connection, missing) if missing else kept
 

@@ -6,7 +6,7 @@ index has. So an event costs little, however many claims there are.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice, starmap
+from itertools import starmap
 from operator import attrgetter
 from typing import Final, LiteralString
 from uuid import UUID
@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from domain.claim import ClaimEvent
 from domain.lifecycle import Phase
+from projections.memory import Memory
 from projections.projection import Record, table
 from projections.stage import MOVING, EndedStage, Standing, follow
 
@@ -58,8 +59,7 @@ class ClaimStages:
     tables: Sequence[str] = (PROGRESS, STAGES)
 
     def __init__(self, *, beside: bool = False, keep: int = 0) -> None:
-        self._keep = keep
-        self._kept: dict[UUID, Standing] = {}
+        self._memory = Memory[Standing](keep)
         names = {
             "progress": Identifier("cpor", table(PROGRESS, beside=beside)),
             "stages": Identifier("cpor", table(STAGES, beside=beside)),
@@ -111,19 +111,17 @@ class ClaimStages:
                 to_json(list(moved.values())).decode(),
             ],
         )
-        self._kept.update(moved)
-        for claim_id in list(islice(self._kept, max(0, len(self._kept) - self._keep))):
-            del self._kept[claim_id]
+        self._memory.put(moved)
 
     def forget(self) -> None:
         """Read where claims stand from the table again: it is not as `take_in` left it."""
-        self._kept.clear()
+        self._memory.clear()
 
     async def _known(
         self, connection: AsyncConnection, claim_ids: AbstractSet[UUID]
     ) -> dict[UUID, Standing]:
         """Where those of the claims stand that are there, taken out of memory or loaded."""
-        known = {each: self._kept.pop(each) for each in claim_ids & self._kept.keys()}
+        known = self._memory.take(claim_ids)
         missing = claim_ids - known.keys()
         if missing:
             ids = f"{{{','.join(map(str, missing))}}}"
