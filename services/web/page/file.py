@@ -1,4 +1,4 @@
-"""Documents as people know them: what kind of file it is, and how large."""
+"""Files as people know them: of what kind they are, and how large."""
 
 from typing import Final
 
@@ -7,7 +7,12 @@ from babel.units import format_unit
 from services.media_type import SUFFIXES
 from services.web.page.taste import Taste
 
-_UNITS: Final = ((1_000_000, "megabyte"), (1_000, "kilobyte"), (1, "byte"))
+_UNITS: Final = (
+    (1_000_000_000, "gigabyte"),
+    (1_000_000, "megabyte"),
+    (1_000, "kilobyte"),
+    (1, "byte"),
+)
 
 
 def kind(media_type: str) -> str:

@@ -23,6 +23,7 @@ from services.rebuild import Phase, being_rebuilt
 from services.web import problem
 from services.web.backend import Backend
 from services.web.clock import Movement, move_by, simulated_clock
+from services.web.page.file import size
 from services.web.page.route import PageRoute
 from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
@@ -63,8 +64,6 @@ _UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {"hours": "PT%dH", "days": "P%dD", "weeks": "P%dW"}
 )
 _LONGEST_STEP: Final = 10_000
-_UNITS_OF_SIZE: Final = ("KiB", "MiB", "GiB", "TiB")
-_KIBI: Final = 1024
 
 
 class Rebuilding(NamedTuple):
@@ -165,7 +164,7 @@ async def show_letter(visit: Operator, number: Number) -> Response:
         letter=letter,
         payload=payload[:LONGEST_PAYLOAD],
         is_cut=len(payload) > LONGEST_PAYLOAD,
-        size=partial(_size, visit),
+        size=partial(size, taste=visit.taste),
     )
 
 
@@ -248,7 +247,7 @@ async def _state(visit: Visit) -> dict[str, Any]:
         "STATE": STATE,
         "PHASE": PHASE,
         "number": partial(format_decimal, locale=visit.taste.language.value),
-        "size": partial(_size, visit),
+        "size": partial(size, taste=visit.taste),
     }
 
 
@@ -298,17 +297,6 @@ def _readable(data: bytes) -> str:
         return dead_letter.visible(data)
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return dead_letter.visible(text.encode(errors="backslashreplace"))
-
-
-def _size(visit: Visit, count: int) -> str:
-    """A number of bytes in the unit that leaves the fewest digits."""
-    amount, unit = float(count), "B"
-    for larger in _UNITS_OF_SIZE:
-        if amount < _KIBI:
-            break
-        amount, unit = amount / _KIBI, larger
-    style = "#,##0.0" if unit != "B" else "#,##0"
-    return f"{format_decimal(amount, style, visit.taste.language.value)} {unit}"
 
 
 def _back_to(path: str, **done: int) -> Response:

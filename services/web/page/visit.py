@@ -13,7 +13,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
 from markupsafe import Markup
 
-from domain.access import SENDERS
 from domain.actor import Actor
 from services.web import session
 from services.web.backend import Backend, Served
@@ -142,10 +141,6 @@ def _environment(language: Language) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
-    )
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
-        translations(language), newstyle=True
     )
     known: Any = environment.globals
     say = partial(_said, language)
@@ -157,7 +152,6 @@ def _environment(language: Language) -> Environment:
         "labelled": partial(_labelled, language),
         "ngettext": partial(_counted, language),
         "word": word,
-        "SENDERS": SENDERS,
     }
     return environment
 
@@ -191,7 +185,8 @@ def _message(language: Language, message: str) -> Markup:
 @cache
 def _labelled(language: Language, look: Look) -> Markup:
     """A value's icon and word."""
-    return Markup("{} {}").format(_icon(look.icon), _message(language, look.word))
+    text = _message(language, look.word)
+    return Markup("{} {}").format(_icon(look.icon), text) if look.icon else text
 
 
 @cache
