@@ -186,7 +186,7 @@ async def test_what_was_filled_in_is_kept(site: Site, claim_id: str) -> None:
     refused = await fill_in(browser, claim_id, "reject_claim", note="Because of page 3.")
 
     assert refused.status_code == 422
-    assert "Something is not filled in as it has to be." in refused.text
+    assert "Something is still missing or wrong." in refused.text
     assert 'id="wrong-reject_claim-reasons">This has to be filled in.' in refused.text
     assert "Because of page 3.</textarea>" in refused.text
     assert (await as_it_stands(site, claim_id))["status"] == "under_review"
@@ -273,7 +273,7 @@ async def test_forms_say_what_they_do_in_turkish(site: Site, claim_id: str) -> N
         "İş ortağından eylem iste",
         "Tarihler eksik ya da çok eski",
         "Talep inceleme beklerken yapılabilir.",
-        "Bazı alanlar gerektiği gibi doldurulmadı.",
+        "Hâlâ eksik ya da yanlış bir şey var.",
         "Bu alan doldurulmalıdır.",
     ):
         assert each in refused.text

@@ -190,7 +190,7 @@ async def test_proof_is_added_where_the_lifecycle_has_it(site: Site, claim_id: s
     assert "In this state no proof can be added" in page
     assert 'type="file"' not in page
     assert refused.status_code == 409
-    assert "possible in the claim" in refused.text
+    assert "This is not possible as the claim stands now." in refused.text
     assert added.status_code == 303
     assert len(await documents(site, claim_id)) == 2
 

@@ -22,7 +22,7 @@ from services.web.page.navigation import Place, places_for
 from services.web.page.taste import Taste, taste_of
 from services.web.page.translation import Language, translations
 from services.web.page.word import Look
-from services.web.page.wording import in_words, problem_in_words
+from services.web.page.wording import in_words, problem_in_words, refusal_in_words
 from services.web.session import Person
 
 TEMPLATES: Final = Path(__file__).parent.parent / "template"
@@ -97,6 +97,7 @@ class Guest:
             "product_name": self.product_name,
             "in_words": partial(in_words, self),
             "problem_in_words": partial(problem_in_words, self),
+            "refusal_in_words": partial(refusal_in_words, self),
         }
 
     def _here(self) -> str:

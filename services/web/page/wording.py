@@ -191,17 +191,25 @@ TITLES: Final = (
 
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "invalid": N_("Something is still missing or wrong."),
         "stale_version": N_(
-            "The claim has changed since you opened this page. What you changed is kept; what"
-            " others changed is shown as it is now. Look it over, then save again."
+            "The claim has changed since you opened this page. Look at what is new, then send it"
+            " again: what you filled in is still there."
         ),
-        "not_possible": N_("This isn't possible in the claim's present state."),
-        "not_found": N_("There is no such claim."),
+        "not_possible": N_("This is not possible as the claim stands now."),
+        "too_late": N_("The period for this has passed."),
         "not_allowed": N_("You may not do this."),
+        "not_found": N_("There is no such claim, or none that you may know of."),
+        "invalid": N_("Something is still missing or wrong."),
+        "already_exists": N_("This is there already."),
+        "too_large": N_("This is more than can be taken."),
         "command_id_reused": N_(
-            "This was already saved from this page, with other content. Look at what the claim"
-            " says now."
+            "This form was sent before, with something else in it. What was sent first stands."
+        ),
+        "unavailable": N_(
+            "A part of the system can't be reached at the moment. Nothing was recorded: try again."
+        ),
+        "outcome_unknown": N_(
+            "It is not known whether this was recorded. Send it again: it has its effect once."
         ),
     }
 )
@@ -228,9 +236,11 @@ def problem_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
 
 
 def refusal_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
-    """Why a whole form was refused, for people."""
-    message = _REFUSALS.get(problem["type"].rpartition("/")[2])
-    return visit.say(message) if message else in_words(visit, problem["detail"])
+    """Why a whole form was refused, for people: as exactly as it is known."""
+    code: str = problem["type"].rpartition("/")[2]
+    if known := _known(visit, problem["detail"]):
+        return known
+    return visit.say(_REFUSALS[code]) if code in _REFUSALS else problem_in_words(visit, problem)
 
 
 def _known(visit: "Guest", sentence: str) -> str | None:
