@@ -42,7 +42,8 @@ MAX_COMMAND_BYTES = 256 * 1024
 """What a command may weigh."""
 
 _COMMAND_SUBJECT = re.compile(r"cpor\.commands\.([a-z_]+)\.([^.]+)")
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+COMMAND_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a command id looks like."""
 _TYPE_PREFIX = "cpor.command."
 _OF_THE_ENVELOPE = frozenset({"/specversion", "/type", "/id", "/subject"})
 """The attributes without which nobody can be answered."""
@@ -106,7 +107,7 @@ def parse_envelope(subject: str, body: bytes) -> Readable:
     if attributes.get("type") != _TYPE_PREFIX + name:
         raise Unreadable("type does not match the command in the subject")
     command_id = attributes.get("id")
-    if not isinstance(command_id, str) or not _COMMAND_ID.fullmatch(command_id):
+    if not isinstance(command_id, str) or not COMMAND_ID_PATTERN.fullmatch(command_id):
         raise Unreadable("id is not a command id: 1 to 64 of A-Z a-z 0-9 _ -")
     claim = attributes.get("subject")
     if not isinstance(claim, str) or claim != subject_claim:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import secrets
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -22,14 +21,13 @@ from services.cli.actor import WrongActor, parse, usual_sender
 from services.cli.broker import broker
 from services.cli.ending import ExitCode, end
 from services.clock import real_now
-from services.cloudevent import command_event
+from services.cloudevent import COMMAND_ID_PATTERN, command_event
 from services.json_document import Unreadable, load
 from services.settings import load as load_settings
 
 SOURCE = "/cpor/cli"
 
 _NEW = "new"
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +53,7 @@ def _claim_id(text: str) -> UUID:
 
 
 def _command_id(text: str) -> str:
-    if not _COMMAND_ID.fullmatch(text):
+    if not COMMAND_ID_PATTERN.fullmatch(text):
         raise typer.BadParameter("1 to 64 of A-Z a-z 0-9 _ - are needed")
     return text
 

@@ -14,7 +14,7 @@ from domain.actor import Actor
 from domain.command import COMMANDS
 from domain.refusal import FieldError, Invalid
 from services import sender
-from services.cloudevent import command_event, trace_of
+from services.cloudevent import COMMAND_ID_PATTERN, command_event, trace_of
 from services.sender import NotStored, send
 from services.web.backend import Backend, Served
 from services.web.body import read_json
@@ -26,7 +26,6 @@ from services.web.schema import OutcomeData, header, problems
 
 SOURCE: Final = "/cpor/http"
 
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ENTITY_TAG = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 
 _HEADERS = {
@@ -40,7 +39,10 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        json_schema_extra={"pattern": f"^{_COMMAND_ID.pattern}$", "examples": ["3f9c2a1b-submit"]},
+        json_schema_extra={
+            "pattern": f"^{COMMAND_ID_PATTERN.pattern}$",
+            "examples": ["3f9c2a1b-submit"],
+        },
         description="The command id, unique for the claim: 1 to 64 of `A-Z a-z 0-9 _ -`. The same "
         "command under the same id has its effect once, however often it is sent. Generated, and "
         "returned in the header of the same name, when absent.",
@@ -129,7 +131,7 @@ async def deliver(
 def _command_id(given: str | None) -> str:
     if given is None:
         return secrets.token_urlsafe(16)
-    if not _COMMAND_ID.fullmatch(given):
+    if not COMMAND_ID_PATTERN.fullmatch(given):
         raise Invalid([FieldError("/Idempotency-Key", "must be 1 to 64 of A-Z a-z 0-9 _ -")])
     return given
 

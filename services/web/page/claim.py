@@ -22,6 +22,7 @@ from projections.board import ClaimRow, past
 from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
 from projections.position import reached
+from services.cloudevent import COMMAND_ID_PATTERN
 from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
@@ -45,7 +46,6 @@ from services.web.view import ClaimView, contacts_of
 VERSION: Final = "version"
 """The form's hidden field: the claim's version that the page showed (R14)."""
 
-_COMMAND_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -88,7 +88,7 @@ async def act(visit: Visitor, request: Request, claim_id: ClaimId, command: str)
     if action is None or action.leads_to:
         raise NotFound("there is no such action")
     async with request.form(max_files=0) as form:
-        command_id = _hidden(form, COMMAND_ID, _COMMAND_ID)
+        command_id = _hidden(form, COMMAND_ID, COMMAND_ID_PATTERN)
         version = int(_hidden(form, VERSION, _VERSION)) if action.has_version else None
         data, filled_in = command_data(command, form), kept(form)
     try:

@@ -17,14 +17,14 @@ from domain.lifecycle import LIFECYCLE
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import Status
 from projections.board import ClaimRow
+from services.cloudevent import COMMAND_ID_PATTERN
 from services.web.claim import readable_events, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import claim_form
 from services.web.page.claim_form import FIELDS, STEPS, Wrong
 from services.web.page.deed import COMMAND_ID, do
 from services.web.page.draft import Filled
-from services.web.page.form import kept
-from services.web.page.new_claim import Sent
+from services.web.page.form import Sent, kept
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
 from services.web.page.wording import refusal_in_words
@@ -66,7 +66,7 @@ async def change(
     visit: Visitor,
     claim_id: ClaimId,
     sent: Sent,
-    command_id: Annotated[str, Form(alias=COMMAND_ID, pattern="^[A-Za-z0-9_-]{1,64}$")],
+    command_id: Annotated[str, Form(alias=COMMAND_ID, pattern=f"^{COMMAND_ID_PATTERN.pattern}$")],
     version: Annotated[int, Form(ge=1, le=_MOST_VERSIONS)],
     was: Annotated[str, Form()],
 ) -> Response:

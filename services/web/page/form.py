@@ -2,12 +2,21 @@
 
 import types
 from collections.abc import Mapping
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
+from fastapi import Depends, Request
 from pydantic import BaseModel
 from starlette.datastructures import FormData
 
 from domain.command import COMMANDS
+
+
+async def _sent(request: Request) -> FormData:
+    return await request.form()
+
+
+Sent = Annotated[FormData, Depends(_sent)]
+"""The form that was sent."""
 
 
 def command_data(command: str, form: FormData) -> dict[str, Any]:

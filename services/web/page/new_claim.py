@@ -20,7 +20,7 @@ from services.web.page import claim_form, draft
 from services.web.page.claim_form import FIELDS, STEPS, Step, Wrong
 from services.web.page.deed import do
 from services.web.page.draft import Draft, Filled
-from services.web.page.form import kept
+from services.web.page.form import Sent, kept
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
 from services.web.page.wording import refusal_in_words
@@ -37,13 +37,7 @@ async def _partner(visit: Visitor) -> Visit:
     return visit
 
 
-async def _filled_in(visit: Visitor) -> FormData:
-    """The form that was sent."""
-    return await visit.request.form()
-
-
 PartnerVisit = Annotated[Visit, Depends(_partner)]
-Sent = Annotated[FormData, Depends(_filled_in)]
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

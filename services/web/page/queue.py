@@ -31,6 +31,7 @@ DONE: Final = {
 """What a reviewer has done, to be told on the page that follows."""
 
 CommandId = Annotated[str, Form(pattern=r"^[A-Za-z0-9_-]{1,56}$")]
+"""Shorter than a command id may be: what follows a decision has the same one and more behind it."""
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
