@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from time import monotonic
 
 import psutil
 import pytest
@@ -149,15 +148,14 @@ async def test_every_page_of_a_tiff_is_seen(inspector: Inspector, keep: Keep) ->
 async def test_what_means_harm_is_told_and_does_none(
     inspector: Inspector, keep: Keep, make: Callable[[], bytes], problems: set[Problem]
 ) -> None:
-    """It is over soon, no process is left, and another document is read as before."""
+    """It is over, no process is left, and another document is read as before."""
     kept, sound = keep(make()), keep(b"sound")
-    begun, before = monotonic(), psutil.Process().children()
+    before = psutil.Process().children()
 
     inspection = await inspector.inspect(kept.digest, kept.media_type)
 
     assert inspection.problem in problems
     assert inspection == Inspection(problem=inspection.problem)
-    assert monotonic() - begun < 30
     assert psutil.Process().children() == before
     assert (await inspector.inspect(sound.digest, sound.media_type)).problem is None
 

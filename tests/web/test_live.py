@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from time import monotonic
@@ -18,12 +16,13 @@ from psycopg import AsyncConnection
 
 from domain.actor import Actor
 from domain.vocabulary import Role, Status
-from services.settings import CHECKOUT, Settings, child_environment
+from services.settings import Settings
 from services.web import audience, live
 from services.web.audience import MOST_PAGES, MOST_WAITING, Change, Page
 from tests.free_port import free_port
 from tests.web.conftest import Site
 from tests.web.listed import JONAS, drafted, submitted
+from tests.web.served import served
 from tests.web.stream import streaming
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -175,20 +174,8 @@ async def settings(database_url: str, nats_url: str, tmp_path: Path) -> Settings
 @pytest_asyncio.fixture
 async def process(settings: Settings) -> AsyncGenerator[asyncio.subprocess.Process]:
     """The web, which answers."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.cli", "service", "web"),
-        env=child_environment(settings) | {"PYTHONPATH": str(CHECKOUT)},
-        stdout=DEVNULL,
-        stderr=PIPE,
-    )
-    async with asyncio.timeout(30), httpx.AsyncClient() as client:
-        while not await _answers(client, settings):
-            assert process.returncode is None
-            await asyncio.sleep(0.05)
-    yield process
-    if process.returncode is None:
-        process.kill()
-    await process.communicate()
+    async with served(settings) as process:
+        yield process
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -212,11 +199,3 @@ async def test_the_process_ends_although_pages_are_open(
     assert ended - began < 3
     assert process.returncode == 0
     assert b"Traceback" not in log
-
-
-async def _answers(client: httpx.AsyncClient, settings: Settings) -> bool:
-    try:
-        await client.get(f"http://127.0.0.1:{settings.http_port}/livez")
-    except httpx.TransportError:
-        return False
-    return True

@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 
 import httpx
@@ -13,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from services.refused import StartRefused
-from services.settings import CHECKOUT, Settings, child_environment
+from services.settings import Settings
 from services.web import serve
 from tests.free_port import free_port
+from tests.web.served import served
 
 
 @pytest.fixture
@@ -27,20 +27,8 @@ def address(nowhere: Settings) -> Settings:
 @pytest_asyncio.fixture
 async def process(address: Settings) -> AsyncGenerator[Process]:
     """The web, which answers."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.cli", "service", "web"),
-        env=child_environment(address) | {"PYTHONPATH": str(CHECKOUT)},
-        stdout=DEVNULL,
-        stderr=PIPE,
-    )
-    async with asyncio.timeout(30), httpx.AsyncClient() as client:
-        while not await _answers(client, address):
-            assert process.returncode is None
-            await asyncio.sleep(0.05)
-    yield process
-    if process.returncode is None:
-        process.kill()
-    await process.communicate()
+    async with served(address) as process:
+        yield process
 
 
 async def test_it_says_nothing_about_its_making(process: Process, address: Settings) -> None:
@@ -87,11 +75,3 @@ def test_a_taken_port_is_one_sentence(address: Settings) -> None:
         pytest.raises(StartRefused, match=f"{address.http_port} can't be listened on"),
     ):
         serve(address)
-
-
-async def _answers(client: httpx.AsyncClient, settings: Settings) -> bool:
-    try:
-        await client.get(f"http://127.0.0.1:{settings.http_port}/livez")
-    except httpx.TransportError:
-        return False
-    return True
