@@ -11,8 +11,7 @@ from projections.position import CHANNEL
 from services.connection import Connection
 from services.streams import EVENTS
 
-_GLANCE = 0.01
-_LONGER_GLANCE = 0.05
+_GLANCE = 0.05
 """Looking at a stream costs the server something."""
 
 
@@ -20,7 +19,7 @@ async def seconds_until_relayed(nats: Connection, position: int) -> float:
     """Seconds until the event stream has come to a position."""
     start = perf_counter()
     while await _relayed(nats) < position:  # noqa: ASYNC110 - the server only answers
-        await asyncio.sleep(_LONGER_GLANCE)
+        await asyncio.sleep(_GLANCE)
     return perf_counter() - start
 
 
@@ -41,6 +40,7 @@ class Board:
         self._store = store
         self._positions: list[int] = []
         self._seen: list[float] = []
+        self._moved = asyncio.Event()
 
     async def watch(self) -> None:
         """Note every commit of the projector, until cancelled."""
@@ -48,12 +48,14 @@ class Board:
         async for notification in self._store.notifies():
             self._positions.append(int(notification.payload))
             self._seen.append(perf_counter())
+            self._moved.set()
 
     async def seconds_until(self, position: int) -> float:
         """Seconds until the board has come to a position."""
         start = perf_counter()
-        while not self._positions or self._positions[-1] < position:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(_GLANCE)
+        while not self._positions or self._positions[-1] < position:
+            self._moved.clear()
+            await self._moved.wait()
         return perf_counter() - start
 
     def seen_at(self, position: int) -> float:

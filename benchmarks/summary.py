@@ -190,6 +190,6 @@ def findings(results: Results) -> Iterator[Finding]:
 
 
 def shown(value: float, unit: str = "") -> str:
-    """A number as people read it, with as many digits as it deserves."""
-    digits = 0 if value >= 100 or value == int(value) else 1 if value >= 10 else 2  # noqa: PLR2004 - three digits count
+    """A number as people read it, with three digits, or none behind the point."""
+    digits = 0 if value == int(value) else max(0, 3 - len(str(int(value))))
     return f"{value:,.{digits}f} {unit}".rstrip()

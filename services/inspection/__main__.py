@@ -45,11 +45,11 @@ def _told(content: bytes, media_type: str) -> bytes:
 
 def _inspected(content: bytes, media_type: str) -> Inspection:
     if media_type == "application/pdf":
-        from services.inspection import pdf  # noqa: PLC0415 - see above
+        from services.inspection import pdf  # noqa: PLC0415 - only where it is needed
 
         return pdf.inspect(content)
     if media_type.startswith("image/"):
-        from services.inspection import picture  # noqa: PLC0415 - see above
+        from services.inspection import picture  # noqa: PLC0415 - only where it is needed
 
         return picture.inspect(content, media_type)
     return plain.inspect(content) if media_type == "text/plain" else office.inspect(content)
@@ -57,11 +57,11 @@ def _inspected(content: bytes, media_type: str) -> Inspection:
 
 def _drawn(content: bytes, media_type: str, number: int, width: int) -> bytes:
     if media_type == "application/pdf":
-        from services.inspection import pdf  # noqa: PLC0415 - see above
+        from services.inspection import pdf  # noqa: PLC0415 - only where it is needed
 
         drawn = pdf.draw(content, number, width)
     else:
-        from services.inspection import picture  # noqa: PLC0415 - see above
+        from services.inspection import picture  # noqa: PLC0415 - only where it is needed
 
         drawn = picture.draw(content, media_type, number, width)
     drawn.info = {}

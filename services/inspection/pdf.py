@@ -53,9 +53,9 @@ def _opened(content: bytes) -> Generator[Any]:
         raise NotShown(Problem.ENCRYPTED if locked else Problem.DAMAGED) from error
 
 
-def _read(page: Any) -> Page:  # noqa: ANN401 - see above
+def _read(page: Any) -> Page:  # noqa: ANN401 - pypdfium2 has no types
     return Page(*_size(page), readable(page.get_textpage().get_text_bounded()))
 
 
-def _size(page: Any) -> tuple[int, int]:  # noqa: ANN401 - see above
+def _size(page: Any) -> tuple[int, int]:  # noqa: ANN401 - pypdfium2 has no types
     return max(round(page.get_width()), 1), max(round(page.get_height()), 1)

@@ -106,7 +106,7 @@ def _told(visit: Visit, problem: Mapping[str, Any] | None) -> str:
     return refusal_in_words(visit, problem)
 
 
-def _page(visit: Visit, row: ClaimRow, *, block: str | None = None, **context: Any) -> Response:  # noqa: ANN401
+def _page(visit: Visit, row: ClaimRow, *, block: str | None = None, **context: Any) -> Response:  # noqa: ANN401 - what a template shows
     told: dict[str, Any] = {
         "created": False,
         "added": False,
