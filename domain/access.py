@@ -70,6 +70,12 @@ def require_operator(actor: Actor) -> None:
         raise NotAllowed("only operators run the system", rule="R25")
 
 
+def require_reviewer(actor: Actor) -> None:
+    """Refuse everybody but reviewers: what waits for them is theirs to take."""
+    if actor.role is not Role.REVIEWER:
+        raise NotAllowed("the queue is the reviewers'", rule="R25")
+
+
 def require_counter(actor: Actor) -> None:
     """Refuse who may see no figures about claims: all but their readers, and assessors."""
     if not actor.is_partner and actor.role not in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}:

@@ -1,5 +1,8 @@
 """Who may do and see what."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
 import pytest
 from pydantic import ValidationError
 
@@ -10,8 +13,11 @@ from domain.access import (
     may_read_commands,
     may_read_documents,
     may_read_internal_notes,
+    require_counter,
     require_member,
+    require_operator,
     require_own_id,
+    require_reviewer,
     require_sender,
 )
 from domain.actor import Actor
@@ -150,6 +156,23 @@ def test_internal_notes_are_not_shown_to_partners(role: Role) -> None:
 def test_partners_read_reviewers_as_reviewer(role: Role) -> None:
     """Who reviews is known to reviewers, auditors and operators alone."""
     assert may_know_reviewers(actor(role)) is (role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR})
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(
+    ("require", "roles"),
+    [
+        (require_operator, {Role.OPERATOR}),
+        (require_reviewer, {Role.REVIEWER}),
+        (require_counter, PARTNERS | {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}),
+    ],
+)
+def test_places_are_for_those_who_work_there(
+    require: Callable[[Actor], None], roles: set[Role], role: Role
+) -> None:
+    """Operations, the queue, and figures."""
+    with nullcontext() if role in roles else pytest.raises(NotAllowed):
+        require(actor(role))
 
 
 @pytest.mark.parametrize("role", list(Role))

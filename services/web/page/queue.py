@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from psycopg import AsyncConnection
 
-from domain.refusal import NotAllowed, NotFound
-from domain.vocabulary import Role
+from domain.access import require_reviewer
+from domain.refusal import NotFound
 from services.web.claim import readable_row
 from services.web.page.route import PageRoute
 from services.web.page.translation import N_
@@ -46,8 +46,7 @@ class Done(NamedTuple):
 
 async def _reviewer(visit: Visitor) -> Visit:
     """The visit of a reviewer. Raises NotAllowed for everybody else."""
-    if visit.actor.role is not Role.REVIEWER:
-        raise NotAllowed("the queue is the reviewers'", rule="R25")
+    require_reviewer(visit.actor)
     return visit
 
 
