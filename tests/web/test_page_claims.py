@@ -162,6 +162,9 @@ async def test_pages_follow_each_other(ayse: httpx.AsyncClient) -> None:
     [
         ({"tenant_id": "a"}, "/tenant_id"),
         ({"due_by": "tomorrow"}, "/due_by"),
+        ({"due_by": "9999-12-31"}, "/due_by"),
+        ({"due_before": "0001-01-01T00:00:00Z"}, "/due_before"),
+        ({"due_before": "9999-12-31T23:59:59-14:00"}, "/due_before"),
         ({"sort": "name"}, "/sort"),
         ({"colour": "red"}, "/colour"),
     ],

@@ -19,6 +19,7 @@ DUE_BY: Final = "due_by"
 
 _PLAIN: Final = PLAIN.model_dump(mode="json")
 _LISTS: Final = {name for name, value in _PLAIN.items() if isinstance(value, list)}
+_NO_DAY: Final = "must be a day such as 2026-11-30"
 MOMENT: Final = timedelta(seconds=1)
 """Clocks are due at the ends of days (R16): what is due before this much later includes them."""
 
@@ -34,7 +35,7 @@ def read_query(given: Iterable[tuple[str, str]], zone: ZoneInfo) -> ClaimQuery:
         if not text:
             continue
         if name == DUE_BY:
-            asked["due_before"] = until(_day(text), zone)
+            asked["due_before"] = _end_of(text, zone)
         elif name in _LISTS:
             asked.setdefault(name, []).append(text)
         else:
@@ -42,12 +43,17 @@ def read_query(given: Iterable[tuple[str, str]], zone: ZoneInfo) -> ClaimQuery:
     for name in _LISTS & asked.keys():
         asked[name] = sorted(set(asked[name]))
     try:
-        return ClaimQuery.model_validate({"sort": PLAIN.sort, "limit": PLAIN.limit} | asked)
+        query = ClaimQuery.model_validate({"sort": PLAIN.sort, "limit": PLAIN.limit} | asked)
     except ValidationError as error:
         wrong = error.errors()
         raise Invalid(
             [FieldError(pointer_to(*each["loc"]), sentence(each)) for each in wrong]
         ) from error
+    try:
+        due_by(query, zone)
+    except OverflowError as error:  # an instant of the first or the last day of all
+        raise Invalid([FieldError("/due_before", _NO_DAY)]) from error
+    return query
 
 
 def address(query: ClaimQuery, **changes: object) -> str:
@@ -71,8 +77,9 @@ def due_by(query: ClaimQuery, zone: ZoneInfo) -> str:
     return last.astimezone(zone).date().isoformat()
 
 
-def _day(text: str) -> datetime:
+def _end_of(text: str, zone: ZoneInfo) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a day, in the reader's zone
-    except ValueError as error:
-        raise Invalid([FieldError(f"/{DUE_BY}", "must be a day, as in 2026-11-30")]) from error
+        day = datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a day, in the reader's zone
+        return until(day, zone)
+    except (ValueError, OverflowError) as error:
+        raise Invalid([FieldError(f"/{DUE_BY}", _NO_DAY)]) from error
