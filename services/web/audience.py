@@ -15,7 +15,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 
-from domain.access import may_read
+from domain.access import may_read, may_read_internal_notes
 from domain.actor import Actor
 from domain.refusal import Refusal
 from domain.vocabulary import Status
@@ -50,6 +50,14 @@ class Change(NamedTuple):
     claim_id: UUID
     org: str
     status: Status
+    is_internal: bool = False
+    """Nothing came but reviewers' internal notes: for who may not see those, nothing changed."""
+
+    def concerns(self, reader: Actor) -> bool:
+        """Whether the reader may know of it (R24, R25)."""
+        if self.is_internal and not may_read_internal_notes(reader):
+            return False
+        return may_read(reader, org=self.org, status=self.status)
 
 
 class Page:
@@ -65,11 +73,7 @@ class Page:
     def tell(self, changes: Sequence[Change] | None, position: int) -> None:
         """Note what the page's reader may know of the changes; None stands for too many."""
         if changes is not None:
-            self._changed.update(
-                each.claim_id
-                for each in changes
-                if may_read(self._reader, org=each.org, status=each.status)
-            )
+            self._changed.update(each.claim_id for each in changes if each.concerns(self._reader))
         if changes is None or len(self._changed) > MOST_WAITING:
             self._must_refresh = True
             self._changed.clear()
@@ -192,13 +196,18 @@ async def _changes(connection: AsyncConnection, after: int, until: int) -> Seque
         return None
     rows = await connection.execute(_CHANGED, [after, until])
     return [
-        Change(claim_id, org, Status(status)) for claim_id, org, status in await rows.fetchall()
+        Change(claim_id, org, Status(status), is_internal)
+        for claim_id, org, status, is_internal in await rows.fetchall()
     ]
 
 
 _CHANGED: Final = """
-SELECT claim_id, org, status FROM cpor.claim_board WHERE claim_id IN (
-    SELECT originator_id FROM cpor.stored_events
-    WHERE notification_id > %s AND notification_id <= %s
-)
+SELECT claim_id, org, status, is_internal FROM cpor.claim_board JOIN (
+    SELECT originator_id, bool_and(
+        topic = 'claim.commented'
+        AND (convert_from(state, 'utf8')::json->>'internal')::boolean IS TRUE
+    ) AS is_internal
+    FROM cpor.stored_events WHERE notification_id > %s AND notification_id <= %s
+    GROUP BY originator_id
+) AS changed ON claim_id = originator_id
 """

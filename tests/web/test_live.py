@@ -20,7 +20,7 @@ from services.settings import Settings
 from services.web import audience, live
 from services.web.audience import MOST_PAGES, MOST_WAITING, Change, Page
 from tests.free_port import free_port
-from tests.web.conftest import Site
+from tests.web.conftest import DENIZ, Site
 from tests.web.listed import JONAS, drafted, submitted
 from tests.web.served import served
 from tests.web.stream import streaming
@@ -65,6 +65,29 @@ async def test_nobody_hears_of_what_they_may_not_see(
         heard = [await partners.event(), await reviewers.event(), await reviewers.event()]
 
     assert [event and event["data"] for event in heard] == [claim_id, foreign, last]
+
+
+@pytest.mark.rule("R24")
+async def test_partners_do_not_hear_of_internal_notes(
+    site: Site, ayse: httpx.AsyncClient, claim_id: str
+) -> None:
+    """Reviewers do; and of what comes with a note, the partner hears as ever."""
+    await submitted(site, claim_id)
+    note, answer = {"text": "Looks forged.", "internal": True}, {"text": "Which page?"}
+    marta = await site.signed_in("marta")
+    async with (
+        streaming(site.app, ayse, "/live") as partners,
+        streaming(site.app, marta, "/live") as reviewers,
+    ):
+        await site.done(claim_id, "post_comment", note, by=DENIZ)
+        heard = await reviewers.event()
+        await site.done(claim_id, "post_comment", answer, by=DENIZ)
+        told = await partners.event()
+
+    assert (heard or {})["data"] == claim_id
+    assert told is not None
+    assert told["data"] == claim_id
+    assert int(told["id"]) > int((heard or {})["id"])
 
 
 async def test_who_comes_back_hears_what_came_meanwhile(
