@@ -217,6 +217,27 @@ async def test_who_comes_too_late_still_sees_what_was_filled_in(site: Site, clai
 
 
 @pytest.mark.rule("R25")
+async def test_an_edit_whose_outcome_is_unknown_is_sent_again(
+    own_site: Site, claim_id: str
+) -> None:
+    """By the same form, with what was filled in: whether it was recorded or not, it is once."""
+    await proven(own_site, claim_id)
+    browser = await own_site.signed_in("ayse")
+    address = f"/claims/{claim_id}/edit"
+    filled = fields_of((await browser.get(address)).text) | {"name": "A better name"}
+    await own_site.services.stop("claims")
+
+    unknown = await browser.post(address, data=filled)
+
+    assert unknown.status_code == 504
+    assert "Send it again: it has its effect once." in unknown.text
+    own_site.services.start("claims")
+    again = await browser.post(address, data=fields_of(unknown.text))
+    assert again.headers["location"] == f"/claims/{claim_id}"
+    claim = (await own_site.read(f"/api/claims/{claim_id}", by=AYSE)).json()
+    assert (claim["name"], claim["version"]) == ("A better name", 3)
+
+
 async def test_others_edit_nothing(site: Site, claim_id: str) -> None:
     """Another organisation finds nothing; who may read the claim may still not edit it."""
     await at(site, claim_id, "submitted")

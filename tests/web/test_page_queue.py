@@ -327,6 +327,28 @@ async def test_reviewers_comment(site: Site, claim_id: str) -> None:
     assert [each["text"] for each in thread] == ["Which page?"]
 
 
+async def test_what_was_written_outlives_a_server_of_ours(own_site: Site) -> None:
+    """Whether or not it was recorded: sent again by the form that came back, it is once."""
+    claim_id = named("written in vain")
+    await under_review(own_site, claim_id)
+    deniz = await own_site.signed_in("deniz")
+    await own_site.services.stop("claims")
+    note = {"note": "All four pages are signed.", "then": "next"}
+
+    unknown = await deniz.post(
+        f"/queue/{claim_id}/approve_claim", data={**await seen(deniz, claim_id), **note}
+    )
+
+    assert unknown.status_code == 504
+    assert "Send it again: it has its effect once." in unknown.text
+    assert note["note"] in unknown.text
+    own_site.services.start("claims")
+    form = unknown.text.partition('id="form-approve_claim"')[2].partition("</form>")[0]
+    again = await deniz.post(f"/queue/{claim_id}/approve_claim", data={**hidden(form), **note})
+    assert again.headers["location"].startswith("/queue?done=approve_claim")
+    assert (await claim(own_site, claim_id))["version"] == 5
+
+
 async def test_what_is_no_reviewers_turn_can_only_be_read(site: Site, claim_id: str) -> None:
     """There is nothing to decide; the documents are there."""
     await site.approved(claim_id)

@@ -1,8 +1,10 @@
 """What somebody sent from a page in vain: said in their words, and kept for them to mend."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from services.web.page.deed import COMMAND_ID
 from services.web.page.translation import N_
 
 _WRITTEN: Final = ("comment", "explanation", "justification", "note", "text")
@@ -40,3 +42,13 @@ class Attempt(NamedTuple):
     def words(self) -> list[str]:
         """What was written, lest it be lost with its form."""
         return [text for name in _WRITTEN for text in self.kept.get(name, ()) if text]
+
+
+def form_id(attempt: Attempt | None, command: str) -> str:
+    """The id under which a form sends its command, made with the form.
+
+    While nobody knows whether it was recorded, it is the one that the form had before.
+    """
+    if attempt and attempt.is_undecided and attempt.command == command:
+        return attempt.kept[COMMAND_ID][0]
+    return secrets.token_urlsafe(16)

@@ -1,7 +1,6 @@
 """The page of one claim: how it stands, until when, and what may be done to it."""
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -27,9 +26,9 @@ from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
 from services.web.page.action import BY_COMMAND, DONE
-from services.web.page.attempt import Attempt
+from services.web.page.attempt import Attempt, form_id
 from services.web.page.deadline import open_deadline
-from services.web.page.deed import COMMAND_ID, do
+from services.web.page.deed import COMMAND_ID, tried
 from services.web.page.fact import actor_name, facts_of
 from services.web.page.form import command_data, kept
 from services.web.page.moment import day
@@ -40,7 +39,6 @@ from services.web.page.tongue import tongue_of
 from services.web.page.translation import N_
 from services.web.page.trial import folded, refusals
 from services.web.page.visit import Visit, Visitor
-from services.web.problem import OutcomeUnknown, Unavailable, body
 from services.web.view import ClaimView, contacts_of
 
 VERSION: Final = "version"
@@ -91,12 +89,9 @@ async def act(visit: Visitor, request: Request, claim_id: ClaimId, command: str)
         command_id = _hidden(form, COMMAND_ID, COMMAND_ID_PATTERN)
         version = int(_hidden(form, VERSION, _VERSION)) if action.has_version else None
         data, filled_in = command_data(command, form), kept(form)
-    try:
-        problem = await do(
-            visit, claim_id, command, data, command_id=command_id, expected_version=version
-        )
-    except (Unavailable, OutcomeUnknown) as refusal:
-        problem = dict(body(refusal))
+    problem = await tried(
+        visit, claim_id, command, data, command_id=command_id, expected_version=version
+    )
     if problem is None:
         return RedirectResponse(f"/claims/{claim_id}?done={command}", HTTPStatus.SEE_OTHER)
     attempt = Attempt(command, problem, filled_in)
@@ -134,7 +129,7 @@ def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None =
         said=said,
         attempt=attempt,
         since=_since(visit, events, attempt) if attempt else [],
-        command_id=partial(_command_id, attempt),
+        command_id=partial(form_id, attempt),
         action_reasons=tuple(ActionReason),
         rejection_reasons=get_args(ReviewersReason),
         day=partial(day, taste=visit.taste),
@@ -152,13 +147,6 @@ def _since(visit: Visit, events: Sequence[ClaimEvent], attempt: Attempt) -> list
     seen, changed = int(attempt.kept[VERSION][0]), attempt.problem["changed"]
     told = history(events, reader=visit.actor, tongue=tongue_of(visit))
     return [each for each in told if each.version > seen and each.event in changed]
-
-
-def _command_id(attempt: Attempt | None, command: str) -> str:
-    """The id under which a form sends its command, made with the form."""
-    if attempt and attempt.is_undecided and attempt.command == command:
-        return attempt.kept[COMMAND_ID][0]
-    return secrets.token_urlsafe(16)
 
 
 def _hidden(form: FormData, name: str, pattern: re.Pattern[str]) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.web.claim import wait_until_seen
 from services.web.command import deliver
 from services.web.page.visit import Visit
+from services.web.problem import OutcomeUnknown, Unavailable, body
 
 COMMAND_ID: Final = "command_id"
 """The form's hidden field: made with the form, so that sending it twice has its effect once."""
@@ -39,3 +40,29 @@ async def do(
     if problem is None:
         await wait_until_seen(visit.backend, outcome["position"])
     return problem
+
+
+async def tried(
+    visit: Visit,
+    claim_id: UUID,
+    command: str,
+    data: Mapping[str, Any],
+    *,
+    command_id: str,
+    expected_version: int | None = None,
+) -> dict[str, Any] | None:
+    """As `do`, from a form that is shown again with what stands in it, whatever comes in between.
+
+    That a server can't be reached is a problem like any other.
+    """
+    try:
+        return await do(
+            visit,
+            claim_id,
+            command,
+            data,
+            command_id=command_id,
+            expected_version=expected_version,
+        )
+    except (Unavailable, OutcomeUnknown) as refusal:
+        return dict(body(refusal))

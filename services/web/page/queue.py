@@ -17,6 +17,7 @@ from services.web.page.route import PageRoute
 from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 from services.web.page.work import take_next, work_for
+from services.web.problem import OutcomeUnknown, Unavailable
 
 SHOWN: Final = 50
 """Free claims that are listed; the others come up as these are taken."""
@@ -84,7 +85,12 @@ async def take(visit: Reviewing, command_id: CommandId) -> Response:
 
 async def lead_on(visit: Visit, command_id: str, before: Before | None = None) -> Response:
     """Take the next claim and lead to it; to the queue when none is left."""
-    claim_id = await take_next(visit, command_id)
+    try:
+        claim_id = await take_next(visit, command_id)
+    except (Unavailable, OutcomeUnknown):
+        if before is None:
+            raise
+        claim_id = None  # what was decided is told all the same
     return led("/queue" if claim_id is None else f"/queue/{claim_id}", before)
 
 

@@ -1,7 +1,8 @@
 """One claim before its reviewer: the proof beside the checklist, and the decision."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from functools import partial
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form
@@ -10,14 +11,16 @@ from psycopg import AsyncConnection
 
 from domain.access import may_read
 from domain.claim import ClaimEvent
+from domain.command import StartReview
 from domain.lifecycle import Phase
-from domain.refusal import NotFound, StaleVersion
+from domain.refusal import NotFound
 from projections.board import ClaimRow, past
 from projections.history import Kind, comments
 from services.web.claim import events_of
 from services.web.identifier import ClaimId
 from services.web.page import file
-from services.web.page.deed import do
+from services.web.page.attempt import Attempt, form_id
+from services.web.page.deed import tried
 from services.web.page.form import command_data, kept
 from services.web.page.proof import proof_of
 from services.web.page.queue import (
@@ -27,7 +30,6 @@ from services.web.page.queue import (
     Reviewing,
     lead_on,
     led,
-    new_id,
     told,
 )
 from services.web.page.route import PageRoute
@@ -68,8 +70,6 @@ CHANGES: Final = {
     "dispute_window_closed": N_("The dispute window closed"),
 }
 """What makes a decision stale when it comes after what its reviewer saw (R14)."""
-WORDS: Final = ("note", "comment")
-"""The fields of decisions that are written rather than chosen."""
 KINDS: Final[Mapping[Kind, str]] = {
     Kind.COMMENT: N_("Comment"),
     Kind.ACTION_REQUIRED: N_("Asked for more"),
@@ -81,21 +81,6 @@ KINDS: Final[Mapping[Kind, str]] = {
 """What words in the thread are about."""
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-class Attempt(NamedTuple):
-    """What a reviewer tried, what was filled in, and the problem that it met."""
-
-    command: str
-    filled: Mapping[str, list[str]]
-    problem: dict[str, Any]
-    changed: Sequence[str]
-    """What came since the version that the reviewer saw, when that was the problem."""
-
-    @property
-    def words(self) -> Sequence[str]:
-        """What was written, for a page that has no field for it any more."""
-        return [text for name in WORDS for text in self.filled.get(name, ()) if text.strip()]
 
 
 @router.get("/queue/{claim_id}")
@@ -121,7 +106,7 @@ async def act(
     form = await visit.request.form()
     data = command_data(command, form)
     is_decision = any(command in each for each in DECISIONS.values())
-    problem = await do(
+    problem = await tried(
         visit,
         claim_id,
         command,
@@ -130,9 +115,7 @@ async def act(
         expected_version=version if is_decision else None,
     )
     if problem is not None:
-        is_stale = problem["type"].endswith(f"/{StaleVersion.code}")
-        changed = list(dict.fromkeys(problem["changed"])) if is_stale else []
-        return await _page(visit, claim_id, Attempt(command, kept(form), problem, changed))
+        return await _page(visit, claim_id, Attempt(command, problem, kept(form)))
     before = Before(command, str(claim_id))
     if is_decision:
         return await lead_on(visit, f"{command_id}-next", before) if then else led("/queue", before)
@@ -163,14 +146,15 @@ async def _page(
         claim=ClaimView.of(row, contacts, reader=visit.actor, now=visit.now),
         thread=comments(events, reader=visit.actor),
         standing=standing(row, rejected_by, visit.actor.id),
-        taking=taking(row, visit.actor.id, new_id()),
+        taking=taking(row, visit.actor.id, form_id(attempt, StartReview.NAME)),
         decisions=DECISIONS.get(row.phase, ()),
         kinds=KINDS,
         changes=CHANGES,
         colleagues=colleagues,
         attempt=attempt,
+        changed=list(dict.fromkeys(attempt.problem.get("changed", ()))) if attempt else [],
         done=done,
-        new_id=new_id,
+        command_id=partial(form_id, attempt),
     )
 
 
