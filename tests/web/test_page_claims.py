@@ -145,6 +145,17 @@ async def test_an_address_says_no_more_than_it_must(ayse: httpx.AsyncClient) -> 
     assert partial.headers["hx-push-url"] == response.headers["location"]
 
 
+async def test_asking_again_is_no_step_to_go_back(ayse: httpx.AsyncClient) -> None:
+    """Who types a word and presses Enter asks twice for the same."""
+    asked = {"HX-Request": "true", "HX-Current-URL": f"{ayse.base_url}/claims?q=contoso"}
+
+    again = await ayse.get("/claims", params={"q": "contoso"}, headers=asked)
+    other = await ayse.get("/claims", params={"q": "contoso b"}, headers=asked)
+
+    assert again.headers["hx-push-url"] == "false"
+    assert other.headers["hx-push-url"] == "/claims?q=contoso+b"
+
+
 async def test_pages_follow_each_other(ayse: httpx.AsyncClient) -> None:
     """By links, until there is none; and back to the first."""
     response = await ayse.get("/claims?limit=3")

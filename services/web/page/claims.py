@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -62,7 +62,7 @@ async def show(visit: Visitor) -> Response:
         around = await _around(connection, visit, query)
     return visit.page(
         "claims.html",
-        headers={"HX-Push-Url": _at(asked)},
+        headers={"HX-Push-Url": "false" if _is_shown(visit, asked) else _at(asked)},
         problem=None,
         fields=_fields(query, visit.taste.time_zone),
         lines=listed,
@@ -154,6 +154,15 @@ def _products(visit: Visit, row: ClaimRow) -> str:
 def _is_partial(visit: Visit) -> bool:
     """Whether a page that is open asks, to show a part of the answer."""
     return visit.request.headers.get("HX-Request") == "true"
+
+
+def _is_shown(visit: Visit, query: str) -> bool:
+    """Whether the page that asks has this address already: then it is no new place to go back from.
+
+    Who types and presses Enter asks twice.
+    """
+    current = urlsplit(visit.request.headers.get("HX-Current-URL", ""))
+    return (current.path, current.query) == ("/claims", query)
 
 
 def _at(query: str) -> str:
