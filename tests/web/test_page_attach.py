@@ -8,6 +8,7 @@ import pytest
 
 from domain.claim import MAX_DOCUMENTS
 from domain.command import MAX_DOCUMENT_BYTES
+from services.web.document import MAX_UPLOAD_BYTES
 from tests.web.claim_form import AYSE
 from tests.web.conftest import DENIZ, PROOF, Site
 
@@ -104,11 +105,11 @@ async def test_several_at_once_are_all_added(site: Site, claim_id: str) -> None:
 async def test_what_can_not_be_taken_is_said_clearly(
     site: Site, claim_id: str, content: bytes, filename: str, status: int, sentence: str
 ) -> None:
-    """On the page itself, which keeps the note; to a script, too."""
+    """On the page itself, which keeps the note unless nothing was read; to a script, too."""
     await site.draft(claim_id, by=AYSE)
     browser = await site.signed_in("ayse")
 
-    response = await add(browser, claim_id, content, filename)
+    response = await add(browser, claim_id, content, filename, note="Signed on page 4.")
     scripted = await add(browser, claim_id, content, filename, HX_Request="true")
 
     assert response.status_code == scripted.status_code == status
@@ -116,6 +117,7 @@ async def test_what_can_not_be_taken_is_said_clearly(
     assert sentence in response.text
     assert 'id="wrong-file"' in response.text
     assert sentence in scripted.text
+    assert ("Signed on page 4." in response.text) is (len(content) < MAX_UPLOAD_BYTES)
     assert await documents(site, claim_id) == []
 
 

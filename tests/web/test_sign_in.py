@@ -50,6 +50,18 @@ async def test_a_session_ends_by_itself(site: Site, browser: httpx.AsyncClient) 
     assert (await browser.get("/api/claims")).status_code == 401
 
 
+async def test_a_page_that_outlives_its_session_is_come_back_to(
+    browser: httpx.AsyncClient,
+) -> None:
+    """What asks for a part of it leads to the sign-in, and from there to the whole again."""
+    asking = {"HX-Request": "true", "HX-Current-URL": f"{browser.base_url}/claims?q=a"}
+
+    response = await browser.get("/claims?q=ab", headers=asking)
+
+    assert response.status_code == 204
+    assert response.headers["hx-redirect"] == "/sign-in?to=%2Fclaims%3Fq%3Da"
+
+
 async def test_a_guessed_session_is_nobodys(browser: httpx.AsyncClient) -> None:
     """Whatever stands in the cookie."""
     for token in ("", "guessed", "x" * 4000):

@@ -20,7 +20,7 @@ from services.media_type import SUFFIXES
 from services.web.claim import readable_row
 from services.web.document import only_file, read_upload, take
 from services.web.identifier import ClaimId
-from services.web.page.deed import do
+from services.web.page.deed import tried
 from services.web.page.file import size
 from services.web.page.form import command_data
 from services.web.page.route import PageRoute
@@ -54,15 +54,16 @@ async def ask(
 async def add(visit: Visitor, claim_id: ClaimId) -> Response:
     """Keep a document and attach it to the claim; to a script the answer is one fragment."""
     row = await _own_claim(visit, claim_id)
+    filename = note = ""
     try:
         form = await read_upload(visit.request)
         try:
-            wrong, filename = await _attach(visit, row, form)
             note = str(form.get(_NOTE, ""))
+            wrong, filename = await _attach(visit, row, form)
         finally:
             await form.close()
     except _WRONG_FILE as refusal:
-        wrong, filename, note = body(refusal), "", ""
+        wrong = body(refusal)
     is_script = visit.request.headers.get("HX-Request") == "true"
     if wrong is None and not is_script:
         return RedirectResponse(f"{visit.request.url.path}?added=1", HTTPStatus.SEE_OTHER)
@@ -88,7 +89,7 @@ async def _attach(
     # The same document is attached to a claim once: sent again, the answer is that of the first
     # time.
     command_id = f"attach-{uploaded.digest[-32:]}"
-    problem = await do(visit, row.claim_id, AttachPoe.NAME, data, command_id=command_id)
+    problem = await tried(visit, row.claim_id, AttachPoe.NAME, data, command_id=command_id)
     if problem is not None and problem["type"].rpartition("/")[2] in _ATTACHED_BEFORE:
         problem = dict(
             body(AlreadyExists(f"{uploaded.filename} is already attached to this claim"))

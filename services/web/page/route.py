@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import nats.errors
 import psycopg
@@ -54,12 +54,18 @@ class PageRoute(APIRoute):
 
 def _to_sign_in(request: Request) -> Response:
     """Back to this page afterwards, if it can be looked at again."""
-    url = request.url
-    to = f"{url.path}?{url.query}" if url.query else url.path
-    address = f"/sign-in?{urlencode({'to': to})}" if request.method == "GET" else "/sign-in"
     if request.headers.get("HX-Request") == "true":
-        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
-    return RedirectResponse(address, 303)
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return Response(status_code=204, headers={"HX-Redirect": _sign_in(page.path, page.query)})
+    url = request.url
+    is_read = request.method == "GET"
+    return RedirectResponse(_sign_in(url.path, url.query) if is_read else "/sign-in", 303)
+
+
+def _sign_in(path: str, query: str) -> str:
+    """The address of the sign-in that leads to this page."""
+    to = f"{path}?{query}" if query else path
+    return f"/sign-in?{urlencode({'to': to})}" if to else "/sign-in"
 
 
 def refused(

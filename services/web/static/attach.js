@@ -74,6 +74,7 @@ if (form) {
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("HX-Request", "true");
+    request.setRequestHeader("HX-Current-URL", window.location.href);
     request.upload.addEventListener("progress", (event) => {
       upload.progress(event.lengthComputable ? event.loaded / event.total : 0);
     });
@@ -81,7 +82,14 @@ if (form) {
       upload.say(form.dataset.checking);
       upload.wait();
     });
-    request.addEventListener("load", () => take(request.responseText, upload));
+    request.addEventListener("load", () => {
+      const signIn = request.getResponseHeader("HX-Redirect");
+      if (signIn) {
+        window.location = signIn;
+      } else {
+        take(request.responseText, upload);
+      }
+    });
     for (const failure of ["error", "abort", "timeout"]) {
       request.addEventListener(failure, () => upload.wrong(form.dataset.failed));
     }
