@@ -322,6 +322,25 @@ async def test_a_reviewer_is_told_of_a_new_claim(
         await expect(page.get_by_role("link", name=name)).to_be_visible()
 
 
+async def test_a_part_that_can_not_be_had_is_asked_for_as_a_whole(
+    visitors: Visitors, office: Office, look: Look, say: Say, name: str
+) -> None:
+    """The list that somebody filters does not stay as it was without a word."""
+    await office.submitted(name)
+    async with visitors.visit("deniz", look, tolerant=True) as page:
+        await page.goto("/claims")
+        await page.route(
+            "**/claims?*",
+            lambda route, asked: (
+                route.abort() if asked.resource_type in {"xhr", "fetch"} else route.continue_()
+            ),
+        )
+        await page.get_by_role("searchbox", name=say("Search")).fill(name)
+
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await expect(page.get_by_role("link", name=name)).to_be_visible()
+
+
 def _pattern(message: str) -> re.Pattern[str]:
     """The message, whatever is put into it."""
     return re.compile(".+".join(map(re.escape, re.split(r"%\(\w+\)[sd]", message))))

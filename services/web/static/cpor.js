@@ -30,5 +30,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// When a part of a page can't be had, the browser asks for the whole, and shows what is wrong.
+for (const failure of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(failure, ({ detail }) => {
+    if (detail.elt.matches("form[method=get]")) {
+      window.location = detail.pathInfo.finalRequestPath;
+    }
+  });
+}
+
 // What went wrong is read first.
 document.querySelector("[data-focus]")?.focus();
