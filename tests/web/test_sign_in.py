@@ -62,6 +62,20 @@ async def test_a_page_that_outlives_its_session_is_come_back_to(
     assert response.headers["hx-redirect"] == "/sign-in?to=%2Fclaims%3Fq%3Da"
 
 
+async def test_what_was_written_outlives_the_session(browser: httpx.AsyncClient) -> None:
+    """It stands on the page that leads to the sign-in; of a form without words there is none."""
+    address = "/claims/0f2c3d4e-0000-4000-8000-00000000000a/do"
+
+    said = await browser.post(f"{address}/post_comment", data={"text": "An <b>answer</b>"})
+    chosen = await browser.post(f"{address}/start_review", data={"command_id": "a"})
+
+    assert said.status_code == 401
+    assert said.headers["www-authenticate"] == "X-Cpor-Actor"
+    assert "An &lt;b&gt;answer&lt;/b&gt;" in said.text
+    assert 'href="/sign-in"' in said.text
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/sign-in")
+
+
 async def test_a_guessed_session_is_nobodys(browser: httpx.AsyncClient) -> None:
     """Whatever stands in the cookie."""
     for token in ("", "guessed", "x" * 4000):

@@ -41,7 +41,12 @@ class Attempt(NamedTuple):
     @property
     def words(self) -> list[str]:
         """What was written, lest it be lost with its form."""
-        return [text for name in _WRITTEN for text in self.kept.get(name, ()) if text]
+        return written(self.kept)
+
+
+def written(filled: Mapping[str, Sequence[str]]) -> list[str]:
+    """What of a form's fields was written rather than chosen."""
+    return [text for name in _WRITTEN for text in filled.get(name, ()) if text.strip()]
 
 
 def form_id(attempt: Attempt | None, command: str) -> str:

@@ -15,8 +15,11 @@ from psycopg_pool import PoolTimeout
 
 from domain.refusal import Invalid, Refusal
 from services.web import problem
+from services.web.page.attempt import written
+from services.web.page.form import kept
 from services.web.page.taste import taste_of
 from services.web.page.visit import Guest, SignInNeeded
+from services.web.problem import Unauthenticated
 
 _UNREACHABLE = (
     PoolTimeout,
@@ -40,7 +43,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except SignInNeeded:
-                return _to_sign_in(request)
+                return await _to_sign_in(request)
             except Refusal as refusal:
                 return refused(request, refusal)
             except RequestValidationError as error:
@@ -52,14 +55,30 @@ class PageRoute(APIRoute):
         return handle_as_page
 
 
-def _to_sign_in(request: Request) -> Response:
-    """Back to this page afterwards, if it can be looked at again."""
+async def _to_sign_in(request: Request) -> Response:
+    """Back to this page afterwards, if it can be looked at again; who wrote something sees it."""
     if request.headers.get("HX-Request") == "true":
         page = urlsplit(request.headers.get("HX-Current-URL", ""))
         return Response(status_code=204, headers={"HX-Redirect": _sign_in(page.path, page.query)})
-    url = request.url
-    is_read = request.method == "GET"
-    return RedirectResponse(_sign_in(url.path, url.query) if is_read else "/sign-in", 303)
+    if request.method == "GET":
+        return RedirectResponse(_sign_in(request.url.path, request.url.query), 303)
+    if words := await _written(request):
+        nobody: Unauthenticated = request.app.state.identification.nobody()
+        return _guest(request).page(
+            "session_ended.html",
+            status=401,
+            headers={"WWW-Authenticate": nobody.challenge},
+            words=words,
+        )
+    return RedirectResponse("/sign-in", 303)
+
+
+async def _written(request: Request) -> list[str]:
+    """What was written in a form; files are not looked through for it."""
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    if media_type != "application/x-www-form-urlencoded":
+        return []
+    return written(kept(await request.form()))
 
 
 def _sign_in(path: str, query: str) -> str:
@@ -72,9 +91,13 @@ def refused(
     request: Request, refusal: Refusal, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A refusal as a page."""
-    backend = request.app.state.backend
-    guest = Guest(request, backend, None, taste_of(request, backend.settings), backend.clock.now())
     told = problem.body(refusal)
-    return guest.page(
+    return _guest(request).page(
         "problem.html", status=told["status"], headers=headers, problem=told, code=refusal.code
     )
+
+
+def _guest(request: Request) -> Guest:
+    """Whoever it is: nobody is looked for."""
+    backend = request.app.state.backend
+    return Guest(request, backend, None, taste_of(request, backend.settings), backend.clock.now())
