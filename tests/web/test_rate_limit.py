@@ -103,7 +103,7 @@ async def test_people_are_told_by_a_page(nowhere: Settings) -> None:
 
     assert response.status_code == 429
     assert response.headers["content-type"].startswith("text/html")
-    assert response.headers["retry-after"] == "30"
+    assert int(response.headers["retry-after"]) in range(1, 31)
     assert '<html lang="tr"' in response.text
 
 
