@@ -29,7 +29,7 @@ from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
 from services.web.oidc import open_provider
-from services.web.page import attach, oidc_sign_in, sign_in
+from services.web.page import attach, icon, oidc_sign_in, sign_in
 from services.web.page.site import PAGES
 from services.web.rate_limit import RateLimiter
 
@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     problem.register(app)
     for part in (command, claim, document, preview, live, reference, operation, clock, problem):
         app.include_router(part.router)
-    for page in (sign_in if is_dev else oidc_sign_in, *PAGES):
+    for page in (icon, sign_in if is_dev else oidc_sign_in, *PAGES):
         app.include_router(page.router)
     documentation.register(app)
     app.add_middleware(RateLimiter, scale=settings.rate_limit)

@@ -44,7 +44,7 @@ REFERENCE: Final = {"/api/catalogue", "/api/policy", "/api/version"}
 """Reads that know nothing of claims, for everybody who says who it is."""
 OPEN: Final = {
     *("/livez", "/readyz", "/metrics", "/problems/{code}"),
-    *("/openapi.json", "/docs", "/static", "/", "/sign-in", "/taste"),
+    *("/openapi.json", "/docs", "/static", "/static/icons.svg", "/", "/sign-in", "/taste"),
 }
 """Reads that know nothing of claims, for everybody."""
 BY_ID: Final = [

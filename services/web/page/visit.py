@@ -16,8 +16,8 @@ from markupsafe import Markup
 from domain.actor import Actor
 from services.web import session
 from services.web.backend import Backend, Served
-from services.web.documentation import STATIC
 from services.web.page import moment, word
+from services.web.page.icon import icon
 from services.web.page.navigation import Place, places_for
 from services.web.page.taste import Taste, taste_of
 from services.web.page.translation import Language, translations
@@ -148,7 +148,7 @@ def _environment(language: Language) -> Environment:
     known |= {
         "_": say,
         "gettext": say,
-        "icon": _icon,
+        "icon": icon,
         "badge": partial(_badge, language),
         "labelled": partial(_labelled, language),
         "ngettext": partial(_counted, language),
@@ -187,11 +187,4 @@ def _message(language: Language, message: str) -> Markup:
 def _labelled(language: Language, look: Look) -> Markup:
     """A value's icon and word."""
     text = _message(language, look.word)
-    return Markup("{} {}").format(_icon(look.icon), text) if look.icon else text
-
-
-@cache
-def _icon(name: str) -> Markup:
-    """An icon of Bootstrap's, as part of the page: it has the colour of the text around it."""
-    drawing = (STATIC / "bootstrap-icons" / f"{name}.svg").read_text("utf-8")
-    return Markup(drawing.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))  # noqa: S704 - a vendored file
+    return Markup("{} {}").format(icon(look.icon), text) if look.icon else text
