@@ -23,6 +23,9 @@ READS = (
     f"{CLAIM}/comments",
     f"{CLAIM}/documents/sha256:{'0' * 64}",
 )
+_END_ALL = """
+SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE application_name = 'cpor web'
+"""
 _FEW_SECONDS = 20.0
 """A limit that no wait without end keeps, and every slow machine does."""
 
@@ -66,6 +69,21 @@ async def test_a_read_that_is_under_way_ends_when_postgresql_stands_still(
             freezer.freeze()
             with pytest.raises(psycopg.OperationalError):
                 await asyncio.wait_for(connection.execute("SELECT 1"), _FEW_SECONDS)
+
+
+async def test_a_connection_that_postgresql_has_ended_is_not_given_out(
+    nowhere: Settings, freezer: Freezer
+) -> None:
+    """Nobody's request fails for it."""
+    settings = nowhere.model_copy(update={"database_url": freezer.url})
+    async with opened(settings) as (_, client):
+        before = await statuses(client)
+        async with await psycopg.AsyncConnection.connect(freezer.url, autocommit=True) as store:
+            ended = await store.execute(_END_ALL, [20_000])
+            assert await ended.fetchall()
+        after = await statuses(client)
+
+    assert before == after == {path: 404 if CLAIM in path else 200 for path in READS}
 
 
 async def statuses(client: httpx.AsyncClient) -> dict[str, int]:
