@@ -48,13 +48,13 @@ _READERS: Final = (
     ),
 )
 _FILTERS: Final[Sequence[dict[str, Any]]] = (
-    {"whose_turn": [Turn.REVIEWER]},
-    {"whose_turn": [Turn.PARTNER], "sla": Sla.MISSED},
+    {"whose_turn": (Turn.REVIEWER,)},
+    {"whose_turn": (Turn.PARTNER,), "sla": Sla.MISSED},
     {"sla": Sla.DUE_SOON},
-    {"clock": [ClockName.CONSENT]},
-    {"clock": [ClockName.DISPUTE_WINDOW]},
-    {"status": [Status.APPROVED]},
-    {"status": [Status.SUBMITTED, Status.UNDER_REVIEW]},
+    {"clock": (ClockName.CONSENT,)},
+    {"clock": (ClockName.DISPUTE_WINDOW,)},
+    {"status": (Status.APPROVED,)},
+    {"status": (Status.SUBMITTED, Status.UNDER_REVIEW)},
     {"product": "teams"},
     {"org": "1000123"},
 )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -33,7 +33,6 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from domain.access import may_read
 from domain.actor import Actor
@@ -76,6 +75,13 @@ _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 _Statement = Select[*tuple[Any, ...]]
 
 
+class _Sql(NamedTuple):
+    """A statement as it is sent, and those of its values that are part of it."""
+
+    text: bytes
+    values: Mapping[str, object]
+
+
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not contain the character U+0000")
@@ -107,14 +113,14 @@ class ClaimQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    status: list[Status] = []
-    whose_turn: list[Turn] = []
+    status: tuple[Status, ...] = ()
+    whose_turn: tuple[Turn, ...] = ()
     org: Wanted | None = None
     product: Wanted | None = None
     tenant_id: UUID | None = None
     subscription_id: Wanted | None = None
     sla: Sla | None = None
-    clock: list[ClockName] = []
+    clock: tuple[ClockName, ...] = ()
     """The clock that is open."""
     due_before: Instant | None = None
     q: Wanted | None = None
@@ -154,12 +160,14 @@ async def list_claims(
 
     Raises Invalid for a cursor that is none, or belongs to another order.
     """
+    values = {"now": now, **_place(query)}
+    anywhere = query if query.after is None else query.model_copy(update={"after": "somewhere"})
     found = await _find(connection, query)
-    statement = _listed(query, reader, now, found)
-    if among is not None:
-        statement = statement.where(claim_board.c.claim_id.in_(among))
-    listed = await _fetch(connection, statement)
-    rows = [decoded(claim) for (claim,) in listed]
+    if found is None and among is None:
+        sql = _plain(anywhere, reader)  # pyright: ignore[reportArgumentType] - both have a hash
+    else:
+        sql = _compiled(_listed(anywhere, reader, found, among))
+    rows = [decoded(claim) for (claim,) in await _run(connection, sql, values)]
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     return Page(rows, _cursor(query.sort, rows[-1]) if more else None)
@@ -169,8 +177,8 @@ async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime
     """Count the claims that the reader may see."""
     status, whose_turn = dict.fromkeys(Status, 0), dict.fromkeys(Turn, 0)
     missed = total = overdue = due_soon = 0
-    compiled = _summary(reader)  # pyright: ignore[reportArgumentType] - frozen models have a hash
-    for each, turn, has_missed, claims, *due in await _run(connection, compiled, {"now": now}):
+    sql = _summary(reader)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+    for each, turn, has_missed, claims, *due in await _run(connection, sql, {"now": now}):
         status[Status(each)] += int(claims)
         whose_turn[Turn(turn)] += int(claims)
         missed += int(claims) if has_missed else 0
@@ -200,15 +208,25 @@ async def _find(connection: AsyncConnection, query: ClaimQuery) -> ColumnElement
     )
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        found = await _fetch(connection, matching.limit(_FEW + 1))
+        found = await _run(connection, _compiled(matching.limit(_FEW + 1)), {})
     if len(found) <= _FEW:
         return claim_board.c.claim_id.in_([claim_id for (claim_id,) in found])
     return claim_board.c.claim_id.in_(matching)
 
 
+@lru_cache(maxsize=1024)
+def _plain(query: ClaimQuery, reader: Actor) -> _Sql:
+    """What is asked for without words and tokens: from any moment, and from any place on."""
+    return _compiled(_listed(query, reader, None, None))
+
+
 def _listed(
-    query: ClaimQuery, reader: Actor, now: datetime, found: ColumnElement[bool] | None
+    query: ClaimQuery,
+    reader: Actor,
+    found: ColumnElement[bool] | None,
+    among: Sequence[UUID] | None,
 ) -> _Statement:
+    """The claims as of `now`; when `query.after` is not None, from `key` and `claim_id` on."""
     board = claim_board.c
     by = query.sort.lstrip("-")
     key = _KEYS[by]
@@ -217,18 +235,20 @@ def _listed(
         key = key + timedelta(0)
     descending = query.sort.startswith("-")
     order: tuple[ColumnElement[Any], ...] = (key, board.claim_id)
-    conditions = [*_visible(board.org, board.status, reader), *_filters(query, now)]
+    conditions = [*_visible(board.org, board.status, reader), *_filters(query)]
     if found is not None:
         conditions.append(found)
+    if among is not None:
+        conditions.append(board.claim_id.in_(among))
     if query.after is not None:
-        place = tuple_(*_place(query.sort, query.after))
+        place = tuple_(_instant(bindparam("key", None, Text)), bindparam("claim_id", None, Uuid))
         conditions.append(tuple_(*order) < place if descending else tuple_(*order) > place)
     if descending:
         order = tuple(column.desc() for column in order)
     return select(board.claim.cast(Text)).where(*conditions).order_by(*order).limit(query.limit + 1)
 
 
-def _filters(query: ClaimQuery, now: datetime) -> list[ColumnElement[bool]]:
+def _filters(query: ClaimQuery) -> list[ColumnElement[bool]]:
     board = claim_board.c
     conditions: list[ColumnElement[bool]] = []
     if query.status:
@@ -242,12 +262,12 @@ def _filters(query: ClaimQuery, now: datetime) -> list[ColumnElement[bool]]:
     if running:
         conditions += [
             or_(*(and_(board.status == s, board.whose_turn == turn) for s, turn in running)),
-            due_or_never < _instant(_NEVER),  # ends a walk in this order where no clock is open
+            due_or_never < _instant(literal(_NEVER, Text)),  # ends a walk where no clock is open
         ]
     if query.org is not None:
         conditions.append(board.org == query.org)
     if query.sla is not None:
-        conditions.append(_sla(query.sla, now))
+        conditions.append(_sla(query.sla))
     if query.due_before is not None:
         conditions.append(due_or_never < query.due_before)
     return conditions
@@ -262,9 +282,10 @@ def _tokens(query: ClaimQuery) -> list[str]:
     return [search.exact(kind, str(each)) for kind, each in wanted.items() if each is not None]
 
 
-def _sla(sla: Sla, now: datetime) -> ColumnElement[bool]:
+def _sla(sla: Sla) -> ColumnElement[bool]:
     """`ClaimRow.sla` as a condition."""
     board = claim_board.c
+    now = _now()
     missed = or_(board.passed, due_or_never <= now)
     soon = and_(not_(board.passed), board.due_at > now, board.due_soon_at <= now)
     match sla:
@@ -277,7 +298,7 @@ def _sla(sla: Sla, now: datetime) -> ColumnElement[bool]:
 
 
 @lru_cache(maxsize=1024)
-def _summary(reader: Actor) -> SQLCompiler:
+def _summary(reader: Actor) -> _Sql:
     """The counts, each with those of what is nearly due: of one moment, as one statement is."""
     counts = board_counts.c
     by = (counts.status, counts.whose_turn, counts.missed)
@@ -292,7 +313,7 @@ def _summary(reader: Actor) -> SQLCompiler:
 def _nearly_due(reader: Actor) -> _Statement:
     """Of claims whose clock is not recorded as passed: how many are overdue, and due soon."""
     board = claim_board.c
-    now = bindparam("now", None, board.due_at.type)
+    now = _now()
     return select(
         func.count().filter(board.due_at <= now).label("overdue"),
         func.count().filter(board.due_at > now).label("soon"),
@@ -326,8 +347,11 @@ def _cursor(sort: Sort, row: ClaimRow) -> str:
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def _place(sort: Sort, cursor: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Where a cursor points. Raises Invalid."""
+def _place(query: ClaimQuery) -> dict[str, object]:
+    """Where the query's cursor points: `key` and `claim_id`. Raises Invalid."""
+    cursor = query.after
+    if cursor is None:
+        return {}
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         order, key, claim_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
@@ -336,29 +360,31 @@ def _place(sort: Sort, cursor: str) -> tuple[ColumnElement[Any], ColumnElement[A
         claim_id = UUID(claim_id)
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise Invalid([FieldError("/after", "is not a cursor of this list")]) from error
-    if order != sort:
-        raise Invalid([FieldError("/after", f"is a cursor of the order {order}, not of {sort}")])
-    return _instant(key), literal(claim_id, Uuid)
+    if order != query.sort:
+        wrong = f"is a cursor of the order {order}, not of {query.sort}"
+        raise Invalid([FieldError("/after", wrong)])
+    return {"key": key, "claim_id": claim_id}
 
 
-def _instant(text: str) -> ColumnElement[Any]:
+def _now() -> ColumnElement[Any]:
+    return bindparam("now", None, claim_board.c.due_at.type)
+
+
+def _instant(text: ColumnElement[str]) -> ColumnElement[Any]:
     """An instant, `infinity` included, which no instant of Python's is."""
-    return literal(text, Text).cast(claim_board.c.due_at.type)
+    return text.cast(claim_board.c.due_at.type)
 
 
-async def _fetch(connection: AsyncConnection, statement: _Statement) -> list[tuple[Any, ...]]:
-    """SQLAlchemy composes, psycopg runs: no second pool, no second way to wait."""
-    return await _run(connection, _compiled(statement), {})
-
-
-def _compiled(statement: _Statement) -> SQLCompiler:
-    return statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+def _compiled(statement: _Statement) -> _Sql:
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return _Sql(str(compiled).encode(), compiled.params)
 
 
 async def _run(
-    connection: AsyncConnection, compiled: SQLCompiler, values: Mapping[str, object]
+    connection: AsyncConnection, sql: _Sql, values: Mapping[str, object]
 ) -> list[tuple[Any, ...]]:
-    cursor = await connection.execute(str(compiled).encode(), {**compiled.params, **values})
+    """SQLAlchemy composes, psycopg runs: no second pool, no second way to wait."""
+    cursor = await connection.execute(sql.text, {**sql.values, **values})
     return await cursor.fetchall()
 
 

@@ -200,7 +200,7 @@ async def test_claims_are_listed_among_some(store: AsyncConnection) -> None:
     for reader, expected in ((AUDITOR, {2, 3, 5}), (OTHER_PARTNER, {3})):
         page = await list_claims(store, ClaimQuery(), reader=reader, now=NOW, among=among)
         assert numbers(page) == expected
-    query = ClaimQuery(status=[Status.SUBMITTED])
+    query = ClaimQuery(status=(Status.SUBMITTED,))
     page = await list_claims(store, query, reader=AUDITOR, now=NOW, among=among)
     assert numbers(page) == {2}
 

@@ -261,7 +261,7 @@ async def test_every_event_has_a_word() -> None:
 async def test_addresses_are_read_as_they_are_written() -> None:
     """Whatever is asked for."""
     query = ClaimQuery(
-        status=[Status.APPROVED, Status.REJECTED],
+        status=(Status.APPROVED, Status.REJECTED),
         q="a&b=c ğ",
         due_before=datetime(2031, 3, 2, 21, 0, 1, tzinfo=UTC),
         sort=PLAIN.sort,

@@ -222,7 +222,7 @@ async def _save(visit: Visit, draft_id: UUID, step: Step, sent: FormData) -> Dra
 
 async def _rejected(visit: Visit) -> list[tuple[str, str]]:
     """The organisation's rejected claims, to be superseded (R13): each id, and how to know it."""
-    query = ClaimQuery(status=[Status.REJECTED], limit=_REJECTED_SHOWN)
+    query = ClaimQuery(status=(Status.REJECTED,), limit=_REJECTED_SHOWN)
     async with visit.backend.pool.connection() as connection:
         page = await list_claims(connection, query, reader=visit.actor, now=visit.now)
     return [(str(row.claim_id), f"{row.customer_name} · {row.name}") for row in page.rows]

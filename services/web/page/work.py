@@ -70,7 +70,7 @@ class Work:
 
 async def work_for(connection: AsyncConnection, visit: Visit) -> Work:
     """What the visiting reviewer has in hand, and could take."""
-    wanted = ClaimQuery(whose_turn=[Turn.REVIEWER], sort=Sort.DUE_AT, limit=MAX_LIMIT)
+    wanted = ClaimQuery(whose_turn=(Turn.REVIEWER,), sort=Sort.DUE_AT, limit=MAX_LIMIT)
     page = await list_claims(connection, wanted, reader=visit.actor, now=visit.now)
     disputed = [row.claim_id for row in page.rows if row.phase is Phase.DISPUTED]
     rejected_by = await rejecters(connection, disputed)
