@@ -1,5 +1,6 @@
 """A visit of a page: by whom, how they like to read, and what they get to see."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,10 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from jinja2_fragments import render_block
 from markupsafe import Markup
+from typing_extensions import override
 
 from domain.actor import Actor
 from services.web import session
@@ -31,6 +34,11 @@ POLICY: Final = (
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """The pages' Content-Security-Policy: everything is ours, nothing stands in the page itself."""
+
+_CONSTANT: Final = re.compile(
+    r"""\{\{ (?P<of>_|icon)\((?P<quote>["'])(?P<name>(?:(?!(?P=quote))[^\\])+)(?P=quote)\) \}\}"""
+)
+"""A message or an icon in a template, without anything that varies."""
 
 
 class SignInNeeded(Exception):  # noqa: N818 - where to go, not what went wrong
@@ -134,6 +142,19 @@ AnyGuest = Annotated[Guest, Depends(_as_guest)]
 Visitor = Annotated[Visit, Depends(_signed_in)]
 
 
+class Constants(Extension):
+    """Messages and icons that are named in a template become part of it when it is compiled.
+
+    Each language has templates of its own.
+    """
+
+    @override
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source with what never changes put in."""
+        known: Any = self.environment.globals
+        return _CONSTANT.sub(lambda found: known[found["of"]](found["name"]), source)
+
+
 @cache
 def _environment(language: Language) -> Environment:
     environment = Environment(
@@ -142,6 +163,7 @@ def _environment(language: Language) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Constants],
     )
     known: Any = environment.globals
     say = partial(_said, language)
