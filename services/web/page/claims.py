@@ -1,10 +1,9 @@
 """The list of claims: whose move it is, what is due, and what happened last (R28)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 from psycopg import AsyncConnection
 
 from domain.refusal import Invalid
@@ -36,10 +36,15 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 class Line(NamedTuple):
     """A claim as a line of the list."""
 
+    id: str
     row: ClaimRow
     products: str
     due: TimeLeft | None
-    last: LastEvent | None
+    due_on: Markup
+    """The day, if there is one."""
+    happened: str
+    """The last event, in the visitor's language, if they may know any."""
+    ago: Markup
     key: str
     """Where it stands in the list's order: keys are compared as texts."""
 
@@ -84,7 +89,7 @@ async def show_rows(
     async with visit.backend.pool.connection() as connection:
         page = await list_claims(connection, query, reader=visit.actor, now=visit.now, among=claim)
         changed = await lines(connection, visit, query, page.rows)
-    return visit.page("claims.html", block="rows", lines=changed, **_WORDS)
+    return visit.page("claims.html", block="rows", lines=changed)
 
 
 async def lines(
@@ -92,17 +97,7 @@ async def lines(
 ) -> list[Line]:
     """Rows of the board as lines of a list in this order."""
     last = await last_events(connection, rows, reader=visit.actor)
-    policy, now = visit.backend.policy, visit.now
-    return [
-        Line(
-            row,
-            _products(visit, row),
-            time_left(row, policy, now),
-            last.get(row.claim_id),
-            _key(query, row),
-        )
-        for row in rows
-    ]
+    return [_line(visit, query, row, last.get(row.claim_id)) for row in rows]
 
 
 async def _wrong(visit: Visit, given: Sequence[tuple[str, str]], refusal: Invalid) -> Response:
@@ -141,14 +136,23 @@ async def _around(connection: AsyncConnection, visit: Visit, query: ClaimQuery) 
         "current": next((view for view in views if view.query == kept), None),
         "summary": await summarize(connection, reader=visit.actor, now=visit.now),
         "products": visit.backend.catalogue.products,
-        "at": partial(_changed, query, after=None),
+        "at": partial(_changed, query.model_copy(update={"after": None})),
         "only": partial(_changed, PLAIN, sort=query.sort),
-        **_WORDS,
     }
 
 
-def _products(visit: Visit, row: ClaimRow) -> str:
-    return ", ".join(map(visit.product_name, row.products))
+def _line(visit: Visit, query: ClaimQuery, row: ClaimRow, last: LastEvent | None) -> Line:
+    due = time_left(row, visit.backend.policy, visit.now)
+    return Line(
+        str(row.claim_id),
+        row,
+        ", ".join(map(visit.product_name, row.products)),
+        due,
+        day_of(due.at, visit.taste) if due else Markup(),
+        visit.say(WORDS[last.name]) if last else "",
+        happened(last.at, visit.now, visit.taste) if last else Markup(),
+        _key(query, row),
+    )
 
 
 def _is_partial(visit: Visit) -> bool:
@@ -169,7 +173,7 @@ def _at(query: str) -> str:
     return f"/claims?{query}" if query else "/claims"
 
 
-def _changed(query: ClaimQuery, **changes: object) -> str:
+def _changed(query: ClaimQuery, **changes: Hashable) -> str:
     return _at(address(query, **changes))
 
 
@@ -186,8 +190,3 @@ def _key(query: ClaimQuery, row: ClaimRow) -> str:
     if at is None:
         return f"~ {row.claim_id}"
     return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z {row.claim_id}"
-
-
-_WORDS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"event_words": WORDS, "day_of": day_of, "happened": happened}
-)

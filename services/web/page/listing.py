@@ -1,7 +1,8 @@
 """What a list of claims is asked for: the query of its address, as forms and people write it."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -56,8 +57,13 @@ def read_query(given: Iterable[tuple[str, str]], zone: ZoneInfo) -> ClaimQuery:
     return query
 
 
-def address(query: ClaimQuery, **changes: object) -> str:
+def address(query: ClaimQuery, **changes: Hashable) -> str:
     """The query of an address at which this is listed, with some of it changed."""
+    return _address(query, **changes)  # pyright: ignore[reportArgumentType] - it has a hash
+
+
+@lru_cache(maxsize=4096)
+def _address(query: ClaimQuery, **changes: Hashable) -> str:
     values = query.model_copy(update=changes).model_dump(mode="json", warnings=False)
     asked = {name: value for name, value in values.items() if value != _PLAIN[name]}
     return urlencode(asked, doseq=True)

@@ -1,17 +1,24 @@
 """Instants and days as people read them: in their own time zone and language, UTC at hand."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+)
 from markupsafe import Markup, escape
 
 from services.web.page.taste import Taste
 from services.web.page.translation import Language
 
-_MINUTE = timedelta(minutes=1)
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_MONTH = 30 * _DAY
 
 
 def instant(at: datetime, style: str = "medium", *, taste: Taste) -> Markup:
@@ -22,7 +29,7 @@ def instant(at: datetime, style: str = "medium", *, taste: Taste) -> Markup:
     local = at.astimezone(taste.time_zone)
     locale = taste.language.value
     if style == "date":
-        text = format_date(local, "medium", locale)
+        text = date_of(local.date(), taste.language)
     else:
         text = format_datetime(local, style, tzinfo=taste.time_zone, locale=locale)
     return timed(at, text)
@@ -30,22 +37,35 @@ def instant(at: datetime, style: str = "medium", *, taste: Taste) -> Markup:
 
 def timed(at: datetime, text: str) -> Markup:
     """Words for an instant, with UTC for whoever points at them."""
-    day, _, time = at.astimezone(UTC).isoformat(" ", "seconds")[:19].partition(" ")
+    day, _, hour = at.astimezone(UTC).isoformat(" ", "seconds")[:19].partition(" ")
     return Markup(  # noqa: S704 - what is given is escaped
-        f'<time datetime="{day}T{time}Z" title="{day} {time} UTC">{escape(text)}</time>'
+        f'<time datetime="{day}T{hour}Z" title="{day} {hour} UTC">{escape(text)}</time>'
     )
 
 
 def ago(at: datetime, *, now: datetime, taste: Taste) -> str:
     """How long ago, or ahead, an instant is, in one unit."""
-    apart = at - now
-    step = _HOUR if abs(apart) > _DAY else _MINUTE if abs(apart) > _HOUR else timedelta(seconds=1)
+    apart = (at - now).total_seconds()
+    span = abs(apart)
+    step = _DAY if span > _MONTH else _HOUR if span > _DAY else _MINUTE if span > _HOUR else 1
     return _apart(round(apart / step) * step, taste.language)
 
 
 @lru_cache(maxsize=8192)
-def _apart(span: timedelta, language: Language) -> str:
-    return format_timedelta(span, add_direction=True, locale=language.value)
+def _apart(seconds: int, language: Language) -> str:
+    return format_timedelta(seconds, add_direction=True, locale=language.value)
+
+
+@lru_cache(maxsize=4096)
+def date_of(on: date, language: Language) -> str:
+    """A date by itself."""
+    return format_date(on, "medium", language.value)
+
+
+@lru_cache(maxsize=4096)
+def time_of(local: time, language: Language) -> str:
+    """A time of the day by itself, without seconds."""
+    return format_time(local, "short", locale=language.value)
 
 
 def written(at: datetime, taste: Taste) -> str:

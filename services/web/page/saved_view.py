@@ -41,17 +41,19 @@ class View(NamedTuple):
 def built_in(visit: Visit) -> Sequence[View]:
     """The views that everybody in the visitor's role has; their names are to be translated."""
     turn = Turn.REVIEWER if visit.actor.role is Role.REVIEWER else Turn.PARTNER
-    answer = View(N_("Needs my answer"), address(PLAIN, whose_turn=[turn]), "reply")
+    answer = View(N_("Needs my answer"), address(PLAIN, whose_turn=(turn,)), "reply")
     is_asked = visit.actor.is_partner or turn is Turn.REVIEWER
     return [
         View(N_("All"), "", "list-ul"),
         *([answer] if is_asked else []),
         View(N_("Due today"), _due_today(visit), "calendar-check", href="/views/due-today"),
         View(N_("Overdue"), address(PLAIN, sla=Sla.MISSED), "exclamation-triangle"),
-        View(N_("In consent period"), address(PLAIN, clock=[ClockName.CONSENT]), "hourglass-split"),
+        View(
+            N_("In consent period"), address(PLAIN, clock=(ClockName.CONSENT,)), "hourglass-split"
+        ),
         View(
             N_("Rejected, still disputable"),
-            address(PLAIN, clock=[ClockName.DISPUTE_WINDOW]),
+            address(PLAIN, clock=(ClockName.DISPUTE_WINDOW,)),
             "flag",
         ),
     ]

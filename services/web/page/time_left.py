@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
 from markupsafe import Markup
 
 from domain.calendar import Unit
 from domain.policy import Policy
+from domain.vocabulary import Sla
 from projections.board import ClaimRow
-from services.web.page.moment import timed
+from services.web.page.moment import date_of, time_of, timed
 from services.web.page.taste import Taste
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -28,6 +28,8 @@ class TimeLeft(NamedTuple):
     is_today: bool
     """The last day in which it is in time is today's."""
     has_passed: bool
+    sla: Sla
+    """How its clock stands, a recorded miss included."""
 
 
 def time_left(row: ClaimRow, policy: Policy, now: datetime) -> TimeLeft | None:
@@ -41,7 +43,7 @@ def time_left(row: ClaimRow, policy: Policy, now: datetime) -> TimeLeft | None:
     is_today = not days and now < row.due_at
     if unit is Unit.BUSINESS:
         days = policy.calendar.business_days_after(now, last)
-    return TimeLeft(row.due_at, days, unit, is_today, row.due_at <= now)
+    return TimeLeft(row.due_at, days, unit, is_today, row.due_at <= now, row.sla(now))
 
 
 @lru_cache(maxsize=2048)
@@ -51,12 +53,10 @@ def day_of(at: datetime, taste: Taste) -> Markup:
     UTC, of the instant itself, is for whoever points at it. Remembered: claims are due together.
     """
     local = at.astimezone(taste.time_zone)
-    last = (at - _INSTANT).astimezone(taste.time_zone)
-    locale = taste.language.value
-    is_midnight = last.date() != local.date()
-    text = format_date(last, "medium", locale)
-    if not is_midnight:
-        text += f", {format_time(local, 'short', tzinfo=taste.time_zone, locale=locale)}"
+    last = (at - _INSTANT).astimezone(taste.time_zone).date()
+    text = date_of(last, taste.language)
+    if last == local.date():
+        text += f", {time_of(local.time().replace(second=0, microsecond=0), taste.language)}"
     return timed(at, text)
 
 
