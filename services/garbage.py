@@ -9,8 +9,8 @@ _AFTER = 50_000
 def collect_seldom() -> None:
     """Leave alone what is there by now, and collect seldom.
 
-    Commands and events are many small objects without cycles: to look at them again and again
-    doubles the cost of reading one.
+    Commands, events and pages are many small objects without cycles: to look at them again and
+    again doubles the cost of reading an event.
     """
     gc.freeze()
     gc.set_threshold(_AFTER)

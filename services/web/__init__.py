@@ -1,6 +1,5 @@
 """The HTTP API and its pages."""
 
-import gc
 import signal
 import socket
 import sys
@@ -8,6 +7,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
+from services.garbage import collect_seldom
 from services.refused import StartRefused
 from services.settings import Settings
 from services.web.application import create_app
@@ -50,7 +50,7 @@ def serve(settings: Settings) -> None:
         timeout_keep_alive=15,
         ws="none",
     )
-    gc.freeze()  # what is there by now stays: collections need not look at it again and again
+    collect_seldom()
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _end_in_order)
     _Server(config, app).run(sockets=[listener])
