@@ -1,11 +1,14 @@
 """How long somebody has: the days that are left of an open clock, as its programme counts them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
+from psycopg import AsyncConnection
 
 from domain.calendar import Unit
 from domain.policy import Policy
@@ -32,9 +35,21 @@ class TimeLeft(NamedTuple):
     """How its clock stands, a recorded miss included."""
 
 
-def time_left(row: ClaimRow, policy: Policy, now: datetime) -> TimeLeft | None:
-    """The open clock's deadline in the programme's calendar; None without one."""
-    if row.due_at is None or row.clock is None:
+async def recorded_policies(
+    connection: AsyncConnection, rows: Sequence[ClaimRow]
+) -> Mapping[UUID, Policy]:
+    """What each claim with an open clock lives by, as its first submission recorded it (R17).
+
+    The board does not have it: a policy is long, and every event of its claim would write it again.
+    """
+    waiting = [row.claim_id for row in rows if row.clock is not None]
+    found = await connection.execute(_RECORDED, [waiting])
+    return {claim_id: _policy(recorded) for claim_id, recorded in await found.fetchall()}
+
+
+def time_left(row: ClaimRow, policy: Policy | None, now: datetime) -> TimeLeft | None:
+    """The open clock's deadline in the calendar of the claim's policy; None without one."""
+    if row.due_at is None or row.clock is None or policy is None:
         return None
     last = row.due_at - _INSTANT
     unit = policy.clocks[row.clock].unit
@@ -73,3 +88,15 @@ def _next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
     local = now.astimezone(zone)
     day = local.date() + timedelta(days=1)
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=256)
+def _policy(recorded: str) -> Policy:
+    """A recorded policy. Remembered: claims of one programme and year have the very same."""
+    return Policy.model_validate_json(recorded)
+
+
+_RECORDED: Final = """
+SELECT originator_id, convert_from(state, 'utf8')::json->>'policy' FROM cpor.stored_events
+WHERE originator_id = ANY(%s) AND topic = 'claim.submitted'
+"""
