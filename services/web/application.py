@@ -29,7 +29,7 @@ from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
 from services.web.oidc import open_provider
-from services.web.page import attach, icon, oidc_sign_in, sign_in
+from services.web.page import attach, dispute, icon, oidc_sign_in, sign_in
 from services.web.page.site import PAGES
 from services.web.rate_limit import RateLimiter
 
@@ -80,7 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
         hosts=_hosts(settings),
         max_body_bytes=MAX_COMMAND_BYTES,
         max_body_bytes_at=dict.fromkeys(
-            (re.compile(re.escape(document.UPLOAD_PATH)), attach.PLACES), document.MAX_UPLOAD_BYTES
+            (re.compile(re.escape(document.UPLOAD_PATH)), attach.PLACES, dispute.PLACES),
+            document.MAX_UPLOAD_BYTES,
         ),
     )
     app.add_middleware(Measured, metrics=metrics)

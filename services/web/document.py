@@ -14,6 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from domain.access import may_read_documents
 from domain.actor import Actor
+from domain.claim import MAX_DOCUMENTS
 from domain.command import MAX_DOCUMENT_BYTES
 from domain.refusal import (
     FieldError,
@@ -40,8 +41,8 @@ MAX_UPLOAD_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024
 MAX_FILENAME = 200
 """Characters."""
 
-_MOST_PARTS = 20
-"""Fields, and files, of a form that are read to tell which of them are too many."""
+_MOST_PARTS = 2 * MAX_DOCUMENTS
+"""Fields, and files, of a form that are read: more than any needs, to tell which are too many."""
 _UPLOAD_PATIENCE = 300.0
 """Seconds in which an upload must have arrived."""
 _CHUNK = 64 * 1024

@@ -68,6 +68,14 @@ class Office:
         await self.done(DENIZ, claim_id, "approve_claim")
         return claim_id
 
+    async def rejected(self, name: str) -> UUID:
+        """A claim that may be disputed."""
+        claim_id = await self.submitted(name)
+        await self.done(DENIZ, claim_id, "start_review")
+        reasons = {"reasons": ["insufficient_poe"], "note": "It does not say what was done."}
+        await self.done(DENIZ, claim_id, "reject_claim", reasons)
+        return claim_id
+
     async def done(
         self, actor: Actor, claim_id: UUID, command: str, data: dict[str, Any] | None = None
     ) -> None:

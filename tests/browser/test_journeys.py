@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from services.connection import connected
 from services.streams import command_subject
@@ -109,6 +109,57 @@ async def test_a_partner_adds_proof_without_javascript(
         await upload.click()
         told = page.get_by_text(say("The document is part of the claim's proof now."))
         await expect(told).to_be_visible()
+
+
+async def test_a_partner_disputes_a_rejection(
+    visitors: Visitors, office: Office, look: Look, say: Say, name: str
+) -> None:
+    """With a justification and new proof; what is half filled in is there again."""
+    claim_id = await office.rejected(name)
+    async with visitors.visit("ayse", look, tolerant=True) as page:
+        await page.goto(f"/claims/{claim_id}")
+        await page.get_by_role("link", name=say("Dispute the rejection")).click()
+        justification = page.get_by_label(say("Business justification"))
+        await justification.fill("The annex says it.")
+        documents = page.locator("#documents").get_by_role("checkbox")
+        await page.get_by_label(say("Document"), exact=True).set_input_files(
+            [_pdf("annex.pdf", PROOF + b"annex"), _pdf("tool.exe", b"MZ\0\0 a program")]
+        )
+        await expect(page.locator(".upload.is-wrong")).to_contain_text("tool.exe")
+        await _drop(page, "letter.txt", "We thank Anadolu Bulut for Microsoft Intune.")
+        await expect(page.locator(".upload.is-done")).to_have_count(2)
+        await expect(documents).to_have_count(2)
+        await examine(page, "journey-dispute", look)
+
+        await page.goto(f"/claims/{claim_id}/dispute")
+        await expect(justification).to_have_value("The annex says it.")
+        await page.get_by_role("checkbox", name="letter.txt").uncheck()
+        await page.get_by_role("button", name=say("Dispute the rejection")).click()
+        told = page.get_by_text(say("The rejection is disputed. Another reviewer decides."))
+        await expect(told).to_be_visible()
+        await examine(page, "journey-disputed", look)
+    claim = await office.claim(claim_id)
+    assert claim["dispute"] == "open"
+    assert [each["filename"] for each in claim["documents"]] == ["sow.pdf", "annex.pdf"]
+
+
+async def test_a_partner_disputes_without_javascript(
+    visitors: Visitors, office: Office, look: Look, say: Say, name: str
+) -> None:
+    """By the form alone: a document is added to it first, another one goes with the dispute."""
+    claim_id = await office.rejected(name)
+    async with visitors.visit("ayse", look, javascript=False) as page:
+        await page.goto(f"/claims/{claim_id}/dispute")
+        await page.get_by_label(say("Business justification")).fill("The annex says it.")
+        for filename, button in (("annex.pdf", "Upload"), ("more.pdf", "Dispute the rejection")):
+            await page.get_by_label(say("Document"), exact=True).set_input_files(
+                _pdf(filename, PROOF + filename.encode())
+            )
+            await page.get_by_role("button", name=say(button)).click()
+        told = page.get_by_text(say("The rejection is disputed. Another reviewer decides."))
+        await expect(told).to_be_visible()
+    names = [each["filename"] for each in (await office.claim(claim_id))["documents"]]
+    assert names == ["sow.pdf", "annex.pdf", "more.pdf"]
 
 
 async def test_a_reviewer_decides(
@@ -392,6 +443,11 @@ async def _filled_in(page: Page, say: Say, name: str, look: Look) -> None:
     await page.get_by_role("button", name=say("Look over")).first.click()
     await expect(page.get_by_text(hint)).to_be_visible()
     await examine(page, "journey-new-review", look)
+
+
+def _pdf(name: str, content: bytes) -> FilePayload:
+    """A file that says it is a PDF."""
+    return {"name": name, "mimeType": "application/pdf", "buffer": content}
 
 
 async def _drop(page: Page, filename: str, text: str) -> None:

@@ -13,6 +13,8 @@ APPROVED: Final = part(24).claim_id
 """Of Ayşe's organisation; disputed, upheld, and its consent period has passed."""
 SUBMITTED: Final = part(30).claim_id
 """Of Ayşe's organisation, too."""
+DISPUTABLE: Final = part(19).claim_id
+"""Of Jonas's organisation."""
 
 
 class Shown(NamedTuple):
@@ -31,6 +33,7 @@ PAGES: Final = {
     "claim-of-a-partner": Shown("ayse", f"/claims/{SUBMITTED}"),
     "edit": Shown("ayse", f"/claims/{SUBMITTED}/edit"),
     "add-proof": Shown("ayse", f"/claims/{SUBMITTED}/proof/add"),
+    "dispute": Shown("jonas", f"/claims/{DISPUTABLE}/dispute"),
     "new-claim": Shown("ayse", "/claims/new"),
     "insights-of-a-partner": Shown("ayse", "/insights?period=all"),
     "queue": Shown("deniz", "/queue"),

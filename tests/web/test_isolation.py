@@ -84,6 +84,7 @@ ELSEWHERE: Final = {
     "/claims/new": "test_page_new.py",
     "/claims/new/{draft_id}/{step_name}": "test_page_new.py",
     "/claims/new/{draft_id}/review": "test_page_new.py",
+    "/claims/{claim_id}/dispute": "test_page_dispute.py",
     "/claims/{claim_id}/edit": "test_page_edit.py",
     "/claims/{claim_id}/proof/add": "test_page_attach.py",
     "/claims/{claim_id}/proof/{digest}/page/{number}.png": "test_page_proof.py",

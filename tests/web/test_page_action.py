@@ -24,7 +24,6 @@ POSSIBLE: Final[Cases] = [
     (Phase.UNDER_REVIEW, "deniz", "approve_claim", {"note": ""}, "approved"),
     (Phase.UNDER_REVIEW, "deniz", "reject_claim", REJECT, "rejected"),
     (Phase.ACTION_REQUIRED, "ayse", "resubmit_claim", {"comment": "Here."}, "submitted"),
-    (Phase.DISPUTABLE, "ayse", "open_dispute", {"justification": "Page 3."}, "rejected"),
     (Phase.DISPUTED, "marta", "uphold_dispute", {"note": "Right."}, "approved"),
     (Phase.DISPUTED, "marta", "dismiss_dispute", {"note": "Wrong."}, "rejected"),
 ]
@@ -38,7 +37,6 @@ IMPOSSIBLE: Final[Cases] = [
     (Phase.SUBMITTED, "deniz", "assign_reviewer", {"reviewer": "marta"}, "R3"),
     (Phase.UNDER_REVIEW, "deniz", "uphold_dispute", {"note": "x"}, "R12"),
     (Phase.UNDER_REVIEW, "deniz", "dismiss_dispute", {"note": "x"}, "R12"),
-    (Phase.UNDER_REVIEW, "ayse", "open_dispute", {"justification": "x"}, "R11"),
     (Phase.FINAL, "ayse", "request_rejection", {"explanation": "x"}, "R10"),
     (Phase.EDITING, "ayse", "post_comment", {"text": "x"}, "R23"),
 ]

@@ -358,7 +358,7 @@ async def test_a_draft_that_outlived_its_claim_leads_to_it(
         columns = list(left)
         columns[5] = "{}"
         await connection.execute(
-            "INSERT INTO cpor.drafts VALUES (%s, %s, %s, %s, %s, %s, %s)", columns
+            "INSERT INTO cpor.drafts VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", columns
         )
     for step, fields in STEPS.items():
         name = {"name": "Another name"} if changed and step == "partner" else {}

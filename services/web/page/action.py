@@ -46,6 +46,7 @@ ACTIONS: Final = (
         "flag",
         N_("Possible once after a rejection by reviewers or for want of a response."),
         moves_on=True,
+        leads_to="dispute",
     ),
     Action(
         "start_review",

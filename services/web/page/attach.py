@@ -25,7 +25,7 @@ from services.web.page.file import size
 from services.web.page.form import command_data
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
-from services.web.page.wording import in_words, refusal_in_words
+from services.web.page.wording import told
 from services.web.problem import body
 
 PLACES: Final = re.compile(r"/claims/[^/]+/proof/add")
@@ -73,7 +73,7 @@ async def add(visit: Visitor, claim_id: ClaimId) -> Response:
         row,
         block="answer" if is_script else None,
         status=wrong["status"] if wrong else HTTPStatus.OK,
-        wrong=_told(visit, wrong),
+        wrong=told(visit, wrong) if wrong else "",
         filename=filename,
         note=note,
     )
@@ -97,18 +97,8 @@ async def _attach(
     return problem, uploaded.filename
 
 
-def _told(visit: Visit, problem: Mapping[str, Any] | None) -> str:
-    """What is wrong with a document, in one text."""
-    if problem is None:
-        return ""
-    errors = problem.get("errors", ())
-    if errors:
-        return " ".join(in_words(visit, each["detail"]) for each in errors)
-    return refusal_in_words(visit, problem)
-
-
 def _page(visit: Visit, row: ClaimRow, *, block: str | None = None, **context: Any) -> Response:  # noqa: ANN401 - what a template shows
-    told: dict[str, Any] = {
+    said: dict[str, Any] = {
         "created": False,
         "added": False,
         "wrong": "",
@@ -126,7 +116,7 @@ def _page(visit: Visit, row: ClaimRow, *, block: str | None = None, **context: A
         most_bytes=MAX_DOCUMENT_BYTES,
         size=partial(size, taste=visit.taste),
         suffixes=[suffix for suffixes in SUFFIXES.values() for suffix in suffixes],
-        **(told | context),
+        **(said | context),
     )
 
 

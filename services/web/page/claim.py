@@ -43,8 +43,8 @@ from services.web.view import ClaimView, contacts_of
 
 VERSION: Final = "version"
 """The form's hidden field: the claim's version that the page showed (R14)."""
+VERSION_PATTERN: Final = re.compile(r"[1-9][0-9]{0,8}")
 
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
     {
         Kind.COMMENT: "",
@@ -86,8 +86,8 @@ async def act(visit: Visitor, request: Request, claim_id: ClaimId, command: str)
     if action is None or action.leads_to:
         raise NotFound("there is no such action")
     async with request.form(max_files=0) as form:
-        command_id = _hidden(form, COMMAND_ID, COMMAND_ID_PATTERN)
-        version = int(_hidden(form, VERSION, _VERSION)) if action.has_version else None
+        command_id = hidden(form, COMMAND_ID, COMMAND_ID_PATTERN)
+        version = int(hidden(form, VERSION, VERSION_PATTERN)) if action.has_version else None
         data, filled_in = command_data(command, form), kept(form)
     problem = await tried(
         visit, claim_id, command, data, command_id=command_id, expected_version=version
@@ -149,7 +149,7 @@ def _since(visit: Visit, events: Sequence[ClaimEvent], attempt: Attempt) -> list
     return [each for each in told if each.version > seen and each.event in changed]
 
 
-def _hidden(form: FormData, name: str, pattern: re.Pattern[str]) -> str:
+def hidden(form: FormData, name: str, pattern: re.Pattern[str]) -> str:
     """What a form was given with the page. Raises Invalid for what no page of ours gives."""
     value = form.get(name)
     if not isinstance(value, str) or not pattern.fullmatch(value):

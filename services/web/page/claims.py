@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 from psycopg import AsyncConnection
 
+from domain.policy import Policy
 from domain.refusal import Invalid
 from projections.board import ClaimRow
 from projections.board_table import ClaimBoard

@@ -1,25 +1,26 @@
-"""Half-filled forms of new claims, each kept on the server for its author alone.
+"""Half-filled forms of new claims and of disputes, each kept on the server for its author alone.
 
-What contacts are called and how to reach them stands in them (R30): a draft is deleted when its
-claim is created, and when nobody has touched it for LIFETIME.
+What contacts are called and how to reach them may stand in them (R30): a draft is deleted when its
+command is accepted, and when nobody has touched it for LIFETIME.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from domain.actor import Actor
+from domain.command import CreateClaim, OpenDispute
 from domain.refusal import NotFound
 
 LIFETIME: Final = timedelta(days=30)
 """After which a draft that nobody touches is deleted."""
 MOST: Final = 10
-"""Drafts that one author may have."""
+"""Drafts of new claims that one author may have."""
 
 Filled = Mapping[str, Sequence[str]]
 """What a form holds: each field's values by its name."""
@@ -28,11 +29,11 @@ _AUTHOR: Final = "role = %s AND org = %s AND actor_id = %s"
 
 
 class Draft(NamedTuple):
-    """A claim that is being filled in. Its id becomes the claim's."""
+    """A form that is being filled in. The id of a new claim's becomes the claim's."""
 
     draft_id: UUID
     command_id: str
-    """Of the command that creates the claim: fixed, so that it has its effect once."""
+    """Of the command that it becomes: fixed, so that it has its effect once."""
     form: Filled
     updated_at: datetime
 
@@ -40,7 +41,10 @@ class Draft(NamedTuple):
 async def begin(
     connection: AsyncConnection, author: Actor, fields: Filled, now: datetime
 ) -> UUID | None:
-    """Begin a draft with these fields: its id; None when its author has as many as may be."""
+    """Begin a draft of a new claim with these fields: its id.
+
+    None when its author has as many as may be.
+    """
     draft_id = UUID(bytes=secrets.token_bytes(16), version=4)
     async with connection.transaction():
         # One at a time, lest two beginnings at once both find room for the last one.
@@ -59,12 +63,12 @@ async def begin(
 
 
 async def drafts_of(connection: AsyncConnection, author: Actor, now: datetime) -> Sequence[Draft]:
-    """An author's drafts, the one touched last first."""
+    """An author's drafts of new claims, the one touched last first."""
     await _forget_old(connection, now)
     rows = await connection.execute(
         "SELECT draft_id, command_id, form, updated_at FROM cpor.drafts"  # noqa: S608 - a constant
-        f" WHERE {_AUTHOR} ORDER BY updated_at DESC, draft_id",
-        _key(author),
+        f" WHERE {_AUTHOR} AND command = %s ORDER BY updated_at DESC, draft_id",
+        [*_key(author), CreateClaim.NAME],
     )
     return [Draft(*row) for row in await rows.fetchall()]
 
@@ -105,6 +109,26 @@ async def save(
     if row is None:
         raise no_such_draft()
     return Draft(*row)
+
+
+def dispute_of(claim_id: UUID, author: Actor) -> UUID:
+    """The id of this author's draft of the claim's dispute, of which there is one at most."""
+    return uuid5(claim_id, " ".join(map(str, _key(author))))
+
+
+async def keep_dispute(connection: AsyncConnection, author: Actor, draft: Draft) -> None:
+    """Keep the form of a dispute as it is filled in now, in place of what was kept of it."""
+    await connection.execute(
+        "INSERT INTO cpor.drafts"
+        " (draft_id, role, org, actor_id, command, command_id, form, updated_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (draft_id) DO UPDATE"
+        " SET command_id = excluded.command_id, form = excluded.form,"
+        " updated_at = excluded.updated_at",
+        [
+            *(draft.draft_id, *_key(author), OpenDispute.NAME),
+            *(draft.command_id, Jsonb(_storable(draft.form)), draft.updated_at),
+        ],
+    )
 
 
 async def throw_away(connection: AsyncConnection, draft_id: UUID, author: Actor) -> None:

@@ -73,20 +73,26 @@ def refusals(
 ) -> dict[str, Refusal | None]:
     """Each command that the actor's role may send, and what it would be refused for now."""
     facts = list(events)
-    terms = Terms(backend.policy, backend.catalogue, b"")
     return {
-        name: _refusal(command, folded(facts), terms, actor, now)
+        name: refusal(command, backend, facts, actor, now)
         for name, command in _TRIALS.items()
         if actor.role in SENDERS[name]
     }
 
 
-def _refusal(
-    command: AnyCommand, claim: Claim, terms: Terms, actor: Actor, now: datetime
+def refusal(
+    command: AnyCommand,
+    backend: Backend,
+    events: Iterable[ClaimEvent],
+    actor: Actor,
+    now: datetime,
 ) -> Refusal | None:
+    """What the claim would refuse this command of the actor's for now; None if for nothing."""
+    claim = folded(events)
+    terms = Terms(backend.policy, backend.catalogue, b"")
     cause = Cause(actor=actor, command_id="trial")
     try:
         decide(command, claim, claim_id=claim.id, others={}, terms=terms, cause=cause, now=now)
-    except Refusal as refusal:
-        return refusal
+    except Refusal as refused:
+        return refused
     return None

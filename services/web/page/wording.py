@@ -104,6 +104,10 @@ _SENTENCES: Final = tuple(
             "(?P<raw>.+) is already attached to this claim",
             N_("%(raw)s is already part of this claim's proof."),
         ),
+        (
+            "a justification or a new document is needed",
+            N_("Give a justification, or add a new document."),
+        ),
         (r"a claim has at most (?P<n>\d+) documents", N_("A claim has at most %(n)s documents.")),
         ("there (is|was) no such claim( then)?", N_("There is no such claim.")),
         ("the claim has no such document", N_("The claim has no such document.")),
@@ -241,6 +245,13 @@ def refusal_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
     if known := _known(visit, problem["detail"]):
         return known
     return visit.say(_REFUSALS[code]) if code in _REFUSALS else problem_in_words(visit, problem)
+
+
+def told(visit: "Guest", problem: Mapping[str, Any]) -> str:
+    """What is wrong, in one text: with each field, or else with the whole."""
+    if errors := problem.get("errors"):
+        return " ".join(in_words(visit, each["detail"]) for each in errors)
+    return refusal_in_words(visit, problem)
 
 
 def _known(visit: "Guest", sentence: str) -> str | None:

@@ -1,14 +1,15 @@
 "use strict";
 
 // Several documents at once, dropped or chosen, each with its progress. Without this file the form
-// takes one at a time; each one is sent to the same place.
+// takes one at a time; each one is sent to the same place, with what else is filled in.
 
-const form = document.querySelector("[data-attach]");
+const area = document.querySelector("[data-drop]");
 
-if (form) {
-  const chooser = form.querySelector("input[type=file]");
-  const area = form.querySelector("[data-drop]");
+if (area) {
+  const form = area.closest("form");
+  const chooser = area.querySelector("input[type=file]");
   const uploads = form.querySelector("[data-uploads]");
+  const after = form.querySelector("[data-after]");
   const waiting = [];
   let isSending = false;
 
@@ -64,13 +65,19 @@ if (form) {
   const next = () => {
     const one = waiting.shift();
     isSending = one !== undefined;
+    if (after) {
+      after.disabled = isSending;
+    }
     if (!one) {
       return;
     }
     const { file, upload, note } = one;
-    const data = new FormData();
-    data.append("file", file);
-    data.append("note", note);
+    // The form as it is now: it names the documents that came before. The note is the file's own.
+    const data = new FormData(form);
+    data.set("file", file);
+    if (note !== undefined) {
+      data.set("note", note);
+    }
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("HX-Request", "true");
@@ -99,7 +106,7 @@ if (form) {
   };
 
   const add = (files) => {
-    const note = form.elements.namedItem("note").value;
+    const note = form.elements.namedItem("note")?.value;
     for (const file of files) {
       const upload = shown(file);
       if (file.size > Number(form.dataset.mostBytes)) {
@@ -118,7 +125,11 @@ if (form) {
     add([...chooser.files]);
     chooser.value = "";
   });
-  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("submit", (event) => {
+    if (isSending || event.submitter !== after) {
+      event.preventDefault();
+    }
+  });
   for (const kind of ["dragenter", "dragover"]) {
     area.addEventListener(kind, (event) => {
       event.preventDefault();
