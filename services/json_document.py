@@ -94,7 +94,7 @@ def _flawed(value: Any) -> JsonDocument:  # noqa: ANN401 - JSON may be anything
 
 
 _NO_INSTANT = "must be a date and time with its offset, as in 2021-05-25T00:00:00Z"
-_SENTENCES: Final = {
+SENTENCES: Final = {
     "missing": "is missing",
     "extra_forbidden": "is not known",
     "model_type": "must be an object",
@@ -127,7 +127,7 @@ _MEMBER: Final = re.compile(r"<[^:<>]+: ('[^']*')>")
 
 def sentence(wrong: ErrorDetails) -> str:
     """What pydantic found, in the words of whoever sent it."""
-    words = _SENTENCES.get(wrong["type"])
+    words = SENTENCES.get(wrong["type"])
     if words is None:
         return wrong["msg"].removeprefix("Value error, ")
     return _MEMBER.sub(r"\1", words.format(**wrong.get("ctx", {})))

@@ -14,9 +14,10 @@ from services.web.page import claim_form
 from services.web.page.taste import Taste, Theme
 from services.web.page.translation import Language
 from services.web.page.visit import Guest
-from services.web.page.wording import TITLES, in_words, problem_in_words
+from services.web.page.wording import REFUSALS, SENTENCES, TITLES, in_words, problem_in_words
 from services.web.problem import ALL_PROBLEMS, body
 from tests.claims.orders import CREATE, NOON
+from tests.web.detail import OF_NO_PAGE, written_details
 
 CATALOGUE: Final = load_catalogue()
 LONG: Final = "x" * 400
@@ -73,24 +74,54 @@ def test_products_of_other_days_are_named() -> None:
     assert told["products"][0].startswith("Microsoft Teams şu tarihten itibaren talep edilebilir:")
 
 
-def test_what_is_not_known_is_told_as_it_stands() -> None:
-    """Rather that than nothing."""
-    assert in_words(reader(Language.TURKISH), "is of a new kind") == "is of a new kind"
+def test_what_is_not_known_is_told_as_it_stands_in_english_alone() -> None:
+    """Whoever reads Turkish is told something in Turkish."""
+    assert in_words(reader(Language.ENGLISH), "is of a new kind") == "is of a new kind"
+    assert (
+        in_words(reader(Language.TURKISH), "is of a new kind") == "Bu, olduğu gibi kabul edilemez."
+    )
 
 
-def test_every_title_is_known() -> None:
-    """Each problem's title is one that pages say."""
+def test_every_problem_is_known() -> None:
+    """Pages say the title of each, and what each means."""
     assert set(TITLES) == {title for _, title in ALL_PROBLEMS.values()}
+    assert set(REFUSALS) == set(ALL_PROBLEMS)
+
+
+def test_every_detail_of_a_refusal_is_known() -> None:
+    """Whatever is refused is said by pages in their own words, but for what no page can meet."""
+    details = set(written_details())
+    unknown = {
+        detail
+        for detail in details - OF_NO_PAGE
+        if not any(pattern.fullmatch(detail) for pattern, _ in SENTENCES)
+    }
+
+    assert not unknown
+    assert details >= OF_NO_PAGE, "what is excused is still refused somewhere"
+
+
+def test_details_are_found_wherever_they_are_written() -> None:
+    """Plain ones, with something put in, chosen by a condition, and as pydantic's findings."""
+    assert set(written_details()) >= {
+        "only reviewers write internal comments",
+        "7 is not possible in the state 7",
+        "there is no product '7' in the catalogue",
+        "must be an e-mail address, such as name@company.example",
+        "must be one line of printable characters",
+        "must have a name that is more than dots",
+        "must be a whole number",
+    }
 
 
 def test_a_problem_is_told_in_the_readers_language() -> None:
-    """Its detail where that is known; else who does not read English reads the title."""
+    """Its detail where that is known; else who does not read English reads what its kind means."""
     turkish, english = reader(Language.TURKISH), reader(Language.ENGLISH)
     known = body(NotAllowed("only operators run the system", rule="R25"))
     unknown = body(NotAllowed("the moon is full"))
     wrong = body(Invalid([FieldError("/to", "is missing")]))
 
     assert problem_in_words(turkish, known) == "Sistemi yalnızca operatörler yönetir."
-    assert problem_in_words(turkish, unknown) == "İzin yok"
+    assert problem_in_words(turkish, unknown) == "Bunu yapma yetkiniz yok."
     assert problem_in_words(english, unknown) == "the moon is full"
     assert problem_in_words(english, wrong) == "Wrong or unknown fields"

@@ -6,6 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from services.web.page.deed import COMMAND_ID
 from services.web.page.translation import N_
+from services.web.page.visit import Visit
+from services.web.page.wording import in_words
 
 _WRITTEN: Final = ("comment", "explanation", "justification", "note", "text")
 
@@ -28,15 +30,17 @@ class Attempt(NamedTuple):
         """Whether it may have been recorded all the same: sent again, it must be the same one."""
         return self.code == "outcome_unknown"
 
-    def wrong(self, name: str) -> list[str]:
-        """What is wrong with a field; as far as it is ours to say, to be translated."""
+    def wrong(self, visit: Visit, name: str) -> list[str]:
+        """What is wrong with a field, for people."""
         details = [
             each["detail"]
             for each in self.problem.get("errors", ())
             if f"{each['pointer']}/".startswith(f"/{name}/")
         ]
         is_empty = not any(text.strip() for text in self.kept.get(name, ()))
-        return [N_("This has to be filled in.")] if details and is_empty else details
+        if details and is_empty:
+            return [visit.say(N_("This has to be filled in."))]
+        return [in_words(visit, detail) for detail in details]
 
     @property
     def words(self) -> list[str]:

@@ -5,13 +5,32 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from services.web.document import MAX_UPLOAD_BYTES
 from services.web.page import word
 from services.web.page.translation import N_, Language
 
 if TYPE_CHECKING:  # a visit knows these words itself
     from services.web.page.visit import Guest
 
-_SENTENCES: Final = tuple(
+_MAY_NOT: Final = N_("You may not do this.")
+_NOT_POSSIBLE: Final = N_("This is not possible as the claim stands now.")
+_TOO_LATE: Final = N_("The period for this has passed.")
+_STALE: Final = N_(
+    "The claim has changed since you opened this page. Look at what is new, then send it again:"
+    " what you filled in is still there."
+)
+_REUSED: Final = N_(
+    "This form was sent before, with something else in it. What was sent first stands."
+)
+_UNKNOWN: Final = N_(
+    "It is not known whether this was recorded. Send it again: it has its effect once."
+)
+_AWAY: Final = N_(
+    "A part of the system can't be reached at the moment. Nothing was recorded: try again."
+)
+_NOT_AS_SHOWN: Final = N_("This is not as the page had it. Open the page again.")
+
+SENTENCES: Final = tuple(
     (re.compile(pattern, re.DOTALL), message)
     for pattern, message in (
         ("is missing|must not be empty|must have at least .*", N_("This is needed.")),
@@ -24,7 +43,7 @@ _SENTENCES: Final = tuple(
             N_("One line of printable characters, please."),
         ),
         (
-            r"must not contain the control character (?P<sign>\S+)",
+            r"must not contain the (control )?character (?P<sign>\S+)",
             N_("The control character %(sign)s can't be part of it."),
         ),
         (
@@ -97,8 +116,20 @@ _SENTENCES: Final = tuple(
             N_("The content of %(raw)s is none of the kinds that are taken: %(kinds)s."),
         ),
         (
-            r"\d+ bytes; a document has at most \d+|the body has more than \d+ bytes",
+            rf"\d+ bytes; a document .*|the body has more than {MAX_UPLOAD_BYTES} bytes",
             N_("The file is too large: 20 MiB at most."),
+        ),
+        (
+            r"\d+ bytes; a command has at most \d+|the body has more than \d+ bytes",
+            N_("This is more than can be taken."),
+        ),
+        (
+            "(?P<raw>.+) is not taken: the virus scanner found (?P<finding>.+)",
+            N_("%(raw)s is not taken: the virus scanner found %(finding)s."),
+        ),
+        (
+            "is no document that this organisation uploaded",
+            N_("Your organisation did not upload this document."),
         ),
         (
             "(?P<raw>.+) is already attached to this claim",
@@ -132,7 +163,27 @@ _SENTENCES: Final = tuple(
             "there is no approval that a customer was told about",
             N_("There is no approval that a customer was told about."),
         ),
-        (r"\w+ may not send \w+", N_("You may not do this.")),
+        (r"\w+ may not send \w+|only partners upload documents", _MAY_NOT),
+        ("ids that begin with .+ are the .+'s", _MAY_NOT),
+        ("only reviewers write internal comments", N_("Only reviewers write internal comments.")),
+        (
+            "a dispute is decided by another reviewer than the one who rejected",
+            N_("A dispute is decided by another reviewer than the one who rejected."),
+        ),
+        (
+            "a claim needs at least one proof of execution before it can be submitted",
+            N_("Add at least one proof of execution first."),
+        ),
+        (r"(?P<product>\w+) is not claimed", N_("%(product)s is not part of this claim.")),
+        (r"\w+ is not possible in the state \w+", _NOT_POSSIBLE),
+        (".+ has (passed|closed)", _TOO_LATE),
+        (r"the claim is at version \d+, the decision was made on version \d+", _STALE),
+        ("the claim does not exist yet", _STALE),
+        ("there is a claim with this id already", N_("This claim is there already.")),
+        (".+ was accepted before, for a command with other content", _REUSED),
+        ("no outcome of the command .+ came in .+ seconds", _UNKNOWN),
+        ("this NATS server has no command stream", _AWAY),
+        ("the command (stream refuses it|could not be sent): .+", _AWAY),
         (
             r"the projection (?P<raw>\w+) is being rebuilt",
             N_("The projection %(raw)s is being rebuilt. One is rebuilt at a time."),
@@ -142,28 +193,80 @@ _SENTENCES: Final = tuple(
             N_("Too many requests came from you. Try again in %(n)s s."),
         ),
         (
-            "(a server of ours|NATS|the virus scanner) can't be (reached|asked)( at the moment)?",
+            ".+ can't be (reached|asked|used)( at the moment)?",
             N_("A part of the system can't be reached at the moment. Try again soon."),
         ),
+        (
+            r"Dead letter (?P<n>\d+) stays: (?P<raw>\S+) did not take it .+",
+            N_("The dead letter %(n)s stays: %(raw)s did not take it."),
+        ),
+        ("The dead letters can't be read: .+", N_("The dead letters can't be read.")),
+        (
+            "the document's content can't be read at the moment",
+            N_("Its content can't be read at the moment. It is logged."),
+        ),
+        (
+            "the clock is the machine's: only with CPOR_CLOCK=simulated it can be moved",
+            N_("The clock is the machine's: it can't be moved."),
+        ),
+        (
+            "the clock does not run backwards once an event exists",
+            N_("The clock does not run backwards."),
+        ),
+        (
+            r"must not lead to the year (?P<n>\d+)",
+            N_("This must not lead to the year %(n)s."),
+        ),
+        (
+            "the move was broken off, for want of (?P<raw>.+)",
+            N_("The move was broken off, because this stopped: %(raw)s."),
+        ),
+        (
+            "not everything runs that the clock moves: (?P<raw>.+)",
+            N_("The clock can't be moved, because this does not run: %(raw)s."),
+        ),
         ("the document did not arrive in time", N_("The document did not arrive in time.")),
-        ("must be one of .+", N_("Choose one of those that are offered.")),
+        (
+            "must be one of .+|is none of those to choose from",
+            N_("Choose one of those that are offered."),
+        ),
         (r"must be 1 to (?P<n>\d+) characters", N_("At most %(n)s characters, please.")),
         (
             r"would be one view more than the (?P<n>\d+) that can be kept",
             N_("More than %(n)s views can't be kept. Delete one first."),
         ),
         ("must not be before the first day", N_("This must not be before the first day.")),
-        (r"must be a day such as (?P<raw>\S+)", N_("Enter a day such as %(raw)s.")),
+        (r"must be a day(, as in| such as) (?P<raw>\S+)", N_("Enter a day such as %(raw)s.")),
+        (
+            "must be a date and time with its offset, as in (?P<raw>.+)",
+            N_("Enter a date and time with its offset, such as %(raw)s."),
+        ),
+        ("must be a whole number", N_("Enter a whole number.")),
+        (r"must be at least (?P<n>\d+)", N_("At least %(n)s, please.")),
+        (r"must be at most (?P<n>\d+)", N_("At most %(n)s, please.")),
+        ("is not known", N_("Nothing of this name is known here.")),
         (
             r"must be from (?P<first>\d+) to (?P<last>\d+)",
             N_("Enter a year from %(first)s to %(last)s."),
         ),
+        ("is missing, or not as the page had it|is not what the form said", _NOT_AS_SHOWN),
+        ("is not a cursor of this list|is a cursor of the order .+, not of .+", _NOT_AS_SHOWN),
+        ("must be (an object|an array|a string|true or false)", _NOT_AS_SHOWN),
+        ("names no field to change|cannot be emptied", _NOT_AS_SHOWN),
+        ("send multipart/form-data with a field named file", _NOT_AS_SHOWN),
         (
-            "is missing, or not as the page had it|is not what the form said",
-            N_("This is not as the page had it. Open the page again."),
+            "the request comes from another site's page",
+            N_("The request came from another site's page. Open ours, and send it from there."),
         ),
+        ("this is not (?P<raw>.+)", N_("This system does not go by the name %(raw)s.")),
         (
-            "must be (a UUID in its usual, lower-case form|sha256: and 64 hexadecimal .*)",
+            "the request could not be served; the fault is logged",
+            N_("The request could not be served. The fault is logged."),
+        ),
+        ("there is nothing at (?P<raw>.+)", N_("There is nothing at %(raw)s.")),
+        (r"\w+ can't be done to (?P<raw>.+)", N_("This can't be done at %(raw)s.")),
+        (
+            "must be (a UUID in its usual, lower-case form|sha256: and 64 .*)",
             N_("The address is not complete, or was changed."),
         ),
     )
@@ -193,58 +296,70 @@ TITLES: Final = (
 )
 """The problems' titles."""
 
-_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "stale_version": N_(
-            "The claim has changed since you opened this page. Look at what is new, then send it"
-            " again: what you filled in is still there."
-        ),
-        "not_possible": N_("This is not possible as the claim stands now."),
-        "too_late": N_("The period for this has passed."),
-        "not_allowed": N_("You may not do this."),
+        "stale_version": _STALE,
+        "not_possible": _NOT_POSSIBLE,
+        "too_late": _TOO_LATE,
+        "not_allowed": _MAY_NOT,
         "not_found": N_("There is no such claim, or none that you may know of."),
         "invalid": N_("Something is still missing or wrong."),
         "already_exists": N_("This is there already."),
         "too_large": N_("This is more than can be taken."),
-        "command_id_reused": N_(
-            "This form was sent before, with something else in it. What was sent first stands."
-        ),
-        "unavailable": N_(
-            "A part of the system can't be reached at the moment. Nothing was recorded: try again."
-        ),
-        "outcome_unknown": N_(
-            "It is not known whether this was recorded. Send it again: it has its effect once."
-        ),
+        "unsupported_media_type": N_("What was sent is of a kind that is not taken here."),
+        "command_id_reused": _REUSED,
+        "malformed": N_("What was sent can't be read. Open the page again."),
+        "unauthenticated": N_("You are not signed in."),
+        "method_not_allowed": N_("This can't be done here."),
+        "request_timeout": N_("What was sent did not arrive in time."),
+        "wrong_host": N_("This system goes by another name."),
+        "rate_limited": N_("Too many requests came from you. Try again later."),
+        "unavailable": _AWAY,
+        "outcome_unknown": _UNKNOWN,
+        "failed": N_("The request could not be served. The fault is logged."),
     }
 )
 """What a refusal means for a whole form, by its code."""
 
 
 def in_words(visit: "Guest", sentence: str) -> str:
-    """What is wrong with a field, for people; a sentence that is not known as it stands."""
-    return _known(visit, sentence) or sentence
+    """What is wrong with a field, for people.
+
+    A sentence that is not known stands as it is for who reads English; to others it says little.
+    """
+    if known := _known(visit, sentence):
+        return known
+    is_english = visit.taste.language is Language.ENGLISH
+    return sentence if is_english else visit.say(N_("This can't be taken as it is."))
 
 
 def problem_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
     """What a problem is, in one sentence; what is wrong with fields is told beside it.
 
-    A detail that is not known stands as it is for who reads English; others read the title.
+    A detail that is not known stands as it is for who reads English; others read what a refusal
+    of its kind means.
     """
-    english: str = problem["title"]
-    title, detail = visit.say(english), problem.get("detail")
+    title: str = problem["title"]
+    detail: str = problem.get("detail", "")
     if not detail or problem.get("errors"):
-        return title
+        return visit.say(title)
     if known := _known(visit, detail):
         return known
-    return detail if visit.taste.language is Language.ENGLISH else title
+    if visit.taste.language is Language.ENGLISH:
+        return detail
+    return visit.say(REFUSALS[_code(problem)])
 
 
 def refusal_in_words(visit: "Guest", problem: Mapping[str, Any]) -> str:
     """Why a whole form was refused, for people: as exactly as it is known."""
-    code: str = problem["type"].rpartition("/")[2]
     if known := _known(visit, problem["detail"]):
         return known
-    return visit.say(_REFUSALS[code]) if code in _REFUSALS else problem_in_words(visit, problem)
+    return visit.say(REFUSALS[_code(problem)])
+
+
+def _code(problem: Mapping[str, Any]) -> str:
+    kind: str = problem["type"]
+    return kind.rpartition("/")[2]
 
 
 def told(visit: "Guest", problem: Mapping[str, Any]) -> str:
@@ -255,7 +370,7 @@ def told(visit: "Guest", problem: Mapping[str, Any]) -> str:
 
 
 def _known(visit: "Guest", sentence: str) -> str | None:
-    for pattern, message in _SENTENCES:
+    for pattern, message in SENTENCES:
         found = pattern.fullmatch(sentence)
         if found:
             values = {kind: _called(visit, kind, it) for kind, it in found.groupdict().items()}
