@@ -29,7 +29,7 @@ from services.web.backend import open_backend
 from services.web.guard import Guard
 from services.web.metric import Measured, Metrics
 from services.web.oidc import open_provider
-from services.web.page import attach, dispute, icon, oidc_sign_in, sign_in
+from services.web.page import attach, dispute, icon, oidc_sign_in, route, sign_in
 from services.web.page.site import PAGES
 from services.web.rate_limit import RateLimiter
 
@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     is_dev = settings.auth == "dev"
     app.state.identification = caller.DEV if is_dev else caller.OIDC
     problem.register(app)
+    route.register(app)
     for part in (command, claim, document, preview, live, reference, operation, clock, problem):
         app.include_router(part.router)
     for page in (icon, sign_in if is_dev else oidc_sign_in, *PAGES):

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.refusal import NotAllowed, Refusal, TooLarge
-from services.web.problem import Failed, WrongHost, respond
+from services.web.page.route import answered
+from services.web.problem import Failed, WrongHost
 
 SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
     {
@@ -75,7 +77,7 @@ class Guard:
         if refusal is None and own_limit is None and announced > limit:
             refusal = _too_large(limit)
         if refusal is not None:
-            await respond(refusal)(scope, receive, send_guarded)
+            await answered(Request(scope), refusal)(scope, receive, send_guarded)
             return
         try:
             await self._app(scope, _limited(receive, limit, announced), send_guarded)
@@ -84,7 +86,7 @@ class Guard:
             if started:
                 raise
             failure = Failed("the request could not be served; the fault is logged")
-            await respond(failure)(scope, receive, send_guarded)
+            await answered(Request(scope), failure)(scope, receive, send_guarded)
 
     def _own_limit(self, path: str) -> int | None:
         limits = self._max_body_bytes_at.items()

@@ -164,10 +164,9 @@ def body(refusal: Refusal) -> Mapping[str, Any]:
 
 
 def register(app: FastAPI) -> None:
-    """Let the application answer every error with a problem."""
+    """Let the application answer what is raised in it with a problem; of HTTP's own, pages tell."""
     app.exception_handler(Refusal)(_on_refusal)
     app.exception_handler(RequestValidationError)(_on_invalid_request)
-    app.exception_handler(HTTPException)(_on_http_exception)
     for fault in (
         PoolTimeout,
         psycopg.OperationalError,
@@ -205,19 +204,17 @@ async def _on_invalid_request(_: Request, error: RequestValidationError) -> Resp
     return respond(Invalid(list(field_errors(error))))
 
 
-async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    """What the framework refuses by itself."""
-    refusal: Refusal
+def refusal_of(request: Request, error: HTTPException) -> Refusal:
+    """What the framework refuses by itself, as a refusal of ours."""
     match error.status_code:
         case 404:
-            refusal = NotFound(f"there is nothing at {request.url.path}")
+            return NotFound(f"there is nothing at {request.url.path}")
         case 405:
-            refusal = MethodNotAllowed(f"{request.method} can't be done to {request.url.path}")
+            return MethodNotAllowed(f"{request.method} can't be done to {request.url.path}")
         case 413:
-            refusal = TooLarge(error.detail)
+            return TooLarge(error.detail)
         case _:
-            refusal = Malformed(error.detail)
-    return respond(refusal, error.headers)
+            return Malformed(error.detail)
 
 
 async def _on_unavailable(_: Request, error: Exception) -> Response:

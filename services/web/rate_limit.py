@@ -19,8 +19,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.web.caller import HEADER
-from services.web.page.route import refused
-from services.web.problem import RateLimited, respond
+from services.web.page.route import answered
+from services.web.problem import RateLimited
 from services.web.session import COOKIE
 
 _UNLIMITED = ("/static/", "/livez", "/readyz", "/metrics")
@@ -108,14 +108,11 @@ class RateLimiter:
 
 
 def _refusal(request: Request, wait: float) -> Response:
-    """A page for who reads pages, a problem for programs; both say when to come again."""
+    """It says when to come again."""
     seconds = ceil(wait)
     refusal = RateLimited(f"too many requests; try again in {seconds} s")
     headers = {"Retry-After": str(seconds)}
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith("/api/"):
-        return refused(request, refusal, headers)
-    return respond(refusal, headers)
+    return answered(request, refusal, headers)
 
 
 def _scaled(limit: Limit, scale: float) -> Limit:

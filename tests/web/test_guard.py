@@ -57,6 +57,38 @@ async def test_our_own_pages_and_programs_pass(
     assert response.status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "words"),
+    [
+        ("GET", "/nowhere", {}, 404, "/nowhere adresinde bir şey yok."),
+        ("PUT", "/sign-in", {}, 405, "/sign-in adresinde bu yapılamaz."),
+        ("POST", "/taste", {"Sec-Fetch-Site": "cross-site"}, 403, "başka bir sitenin sayfasından"),
+        ("POST", "/taste", {"Content-Length": str(2**30)}, 413, "kabul edilebilenden fazla"),
+        ("POST", "/sign-in", {"Content-Type": "multipart/form-data"}, 400, "okunamıyor"),
+        ("GET", "/sign-in", {"Host": "rebound.example"}, 421, "rebound.example değil"),
+    ],
+)
+async def test_people_are_told_by_a_page(
+    alone: httpx.AsyncClient,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    status: int,
+    words: str,
+) -> None:
+    """In their own language, whatever is refused before a page is reached; programs as before."""
+    people = {"Accept": "text/html", "Accept-Language": "tr"}
+
+    page = await alone.request(method, path, headers=headers | people)
+    wire = await alone.request(method, path, headers=headers)
+
+    assert (page.status_code, wire.status_code) == (status, status)
+    assert page.headers["content-type"].startswith("text/html")
+    assert '<html lang="tr"' in page.text
+    assert words in page.text
+    assert wire.headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("host", ["rebound.example:8000", "127.0.0.1.evil.example", ""])
 async def test_on_loopback_foreign_host_names_are_refused(
     alone: httpx.AsyncClient, host: str

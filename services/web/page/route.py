@@ -7,11 +7,12 @@ from urllib.parse import urlencode, urlsplit
 import nats.errors
 import psycopg
 import structlog
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
 
 from domain.refusal import Invalid, Refusal
 from services.web import problem
@@ -85,6 +86,24 @@ def _sign_in(path: str, query: str) -> str:
     """The address of the sign-in that leads to this page."""
     to = f"{path}?{query}" if query else path
     return f"/sign-in?{urlencode({'to': to})}" if to else "/sign-in"
+
+
+def register(app: FastAPI) -> None:
+    """Let what the framework refuses by itself be told by a page to who reads pages."""
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return answered(request, problem.refusal_of(request, error), error.headers)
+
+
+def answered(
+    request: Request, refusal: Refusal, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A refusal as a page for who reads pages, as a problem for programs."""
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if wants_page and not request.url.path.startswith("/api/"):
+        return refused(request, refusal, headers)
+    return problem.respond(refusal, headers)
 
 
 def refused(
