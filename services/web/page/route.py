@@ -1,6 +1,7 @@
 """Routes of pages: what goes wrong in them is told by a page, too."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -19,7 +20,7 @@ from services.web import problem
 from services.web.page.attempt import written
 from services.web.page.form import kept
 from services.web.page.taste import taste_of
-from services.web.page.visit import Guest, SignInNeeded
+from services.web.page.visit import Guest, SignInNeeded, as_guest
 from services.web.problem import Unauthenticated
 
 _UNREACHABLE = (
@@ -93,6 +94,9 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if _wants_page(request):
+            with suppress(*_UNREACHABLE):  # the page says as much without the visitor's places
+                await as_guest(request, request.app.state.backend)
         return answered(request, problem.refusal_of(request, error), error.headers)
 
 
@@ -100,10 +104,14 @@ def answered(
     request: Request, refusal: Refusal, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A refusal as a page for who reads pages, as a problem for programs."""
-    wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith("/api/"):
+    if _wants_page(request):
         return refused(request, refusal, headers)
     return problem.respond(refusal, headers)
+
+
+def _wants_page(request: Request) -> bool:
+    is_reader = "text/html" in request.headers.get("accept", "")
+    return is_reader and not request.url.path.startswith("/api/")
 
 
 def refused(
@@ -117,6 +125,8 @@ def refused(
 
 
 def _guest(request: Request) -> Guest:
-    """Whoever it is: nobody is looked for."""
+    """Whoever it is: with the visitor's places where it is known who they are, not looked for."""
     backend = request.app.state.backend
-    return Guest(request, backend, None, taste_of(request, backend.settings), backend.clock.now())
+    person = getattr(request.state, "person", None)
+    taste = taste_of(request, backend.settings)
+    return Guest(request, backend, person, taste, backend.clock.now())

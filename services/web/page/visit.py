@@ -125,20 +125,21 @@ class Visit(Guest):
         return self.person.actor
 
 
-async def _as_guest(request: Request, backend: Served) -> Guest:
-    person = await session.find(backend, request)
+async def as_guest(request: Request, backend: Served) -> Guest:
+    """The visit, by whoever comes; a refusal later on finds the person in the request's state."""
+    request.state.person = person = await session.find(backend, request)
     taste = taste_of(request, backend.settings)
     return Guest(request, backend, person, taste, await backend.now())
 
 
-async def _signed_in(guest: Annotated[Guest, Depends(_as_guest)]) -> Visit:
+async def _signed_in(guest: Annotated[Guest, Depends(as_guest)]) -> Visit:
     """The visit. Raises SignInNeeded when nobody is signed in."""
     if guest.person is None:
         raise SignInNeeded
     return Visit(guest.request, guest.backend, guest.person, guest.taste, guest.now)
 
 
-AnyGuest = Annotated[Guest, Depends(_as_guest)]
+AnyGuest = Annotated[Guest, Depends(as_guest)]
 Visitor = Annotated[Visit, Depends(_signed_in)]
 
 
