@@ -51,6 +51,17 @@ def test_every_message_is_translated() -> None:
     assert set(said()) == translated
 
 
+def test_a_message_is_translated_alike_wherever_it_stands() -> None:
+    """All files make one catalogue, in which a message has one translation."""
+    translated: dict[object, set[object]] = {}
+    for file in FILES:
+        for each in catalogue(file):
+            if each.id:
+                translated.setdefault(each.id, set()).add(each.string)
+
+    assert not [ones for ones in translated.values() if len(ones) > 1]
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_messages_keep_their_placeholders(file: Path) -> None:
     """What is put into a message in English is put into it in Turkish."""
