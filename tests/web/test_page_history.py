@@ -45,7 +45,7 @@ async def test_a_history_is_told_in_turkish(site: Site, claim_id: str) -> None:
         "Contoso (contoso.example) için “Teams rollout” talebi oluşturuldu: Microsoft Teams,",
         "İncelemeyi başlatan: Gözden geçiren.",
         "Reddedildi: Yürütme kanıtı yetersiz.",
-        " 03:00:00 öncesinde itiraz edebilir.",
+        ", 03:00 öncesinde itiraz edebilir.",
         "Yorum: Neden?",
         "Durum: <del>Gönderildi</del> → Gözden geçiriliyor",
     ):

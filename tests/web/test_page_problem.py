@@ -17,7 +17,7 @@ OWN = ('href="/claims"', 'action="/sign-out"', "Ayşe Demir")
         ("/operations", 403, "Only operators run the system."),
         ("/claims/0f2c3d4e-0000-4000-8000-0000000000ff", 404, "There is no such claim."),
         ("/claims/half-an-address", 422, "Wrong or unknown fields"),
-        ("/nowhere", 404, "There is nothing at the address /nowhere."),
+        ("/nowhere", 404, "There is nothing at /nowhere."),
     ],
 )
 async def test_who_is_signed_in_stays_so(site: Site, path: str, status: int, said: str) -> None:
@@ -36,7 +36,7 @@ async def test_a_stranger_is_told_too(browser: httpx.AsyncClient) -> None:
     page = await browser.get("/nowhere", headers=AS_A_BROWSER)
 
     assert page.status_code == 404
-    assert "There is nothing at the address /nowhere." in page.text
+    assert "There is nothing at /nowhere." in page.text
     for each in OWN:
         assert each not in page.text
 
@@ -46,7 +46,7 @@ async def test_nothing_is_there_without_a_database(alone: httpx.AsyncClient) -> 
     page = await alone.get("/nowhere", headers=AS_A_BROWSER | {"Cookie": "cpor_session=any"})
 
     assert page.status_code == 404
-    assert "There is nothing at the address /nowhere." in page.text
+    assert "There is nothing at /nowhere." in page.text
 
 
 @pytest.mark.parametrize(("path", "headers"), [("/nowhere", {}), ("/api/nowhere", AS_A_BROWSER)])

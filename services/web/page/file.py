@@ -6,12 +6,12 @@ from babel.units import format_unit
 
 from services.media_type import SUFFIXES
 from services.web.page.taste import Taste
+from services.web.page.translation import translations
 
 _UNITS: Final = (
     (1_000_000_000, "gigabyte"),
     (1_000_000, "megabyte"),
     (1_000, "kilobyte"),
-    (1, "byte"),
 )
 
 
@@ -35,7 +35,10 @@ def icon_name(media_type: str) -> str:
 
 def size(number: int, taste: Taste) -> str:
     """So many bytes, in the unit that says it shortest."""
-    factor, unit = next((each for each in _UNITS if number >= each[0]), _UNITS[-1])
-    return format_unit(
-        round(number / factor, 1), f"digital-{unit}", "short", locale=taste.language.value
-    )
+    for factor, unit in _UNITS:
+        if number >= factor:
+            count = round(number / factor, 1)
+            return format_unit(count, f"digital-{unit}", "short", locale=taste.language.value)
+    # Babel's short bytes have no plural, and its long ones no Turkish.
+    counted = translations(taste.language).ngettext("%(num)d byte", "%(num)d bytes", number)
+    return counted % {"num": number}

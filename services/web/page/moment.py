@@ -21,17 +21,19 @@ _DAY = 24 * _HOUR
 _MONTH = 30 * _DAY
 
 
-def instant(at: datetime, style: str = "medium", *, taste: Taste) -> Markup:
-    """An instant to be read, with UTC for whoever points at it; style `date` leaves the time out.
+def instant(at: datetime, style: str = "", *, taste: Taste) -> Markup:
+    """An instant to be read, to the minute, with UTC for whoever points at it.
 
-    Other styles are Babel's: `short`, `medium`, `long`, `full`.
+    Style `date` leaves the time out. Other styles are Babel's: `short`; `medium`, to the second;
+    `long` and `full`, with the time zone.
     """
-    local = at.astimezone(taste.time_zone)
     locale = taste.language.value
-    if style == "date":
-        text = date_of(local.date(), taste.language)
+    if not style:
+        text = written(at, taste)
+    elif style == "date":
+        text = date_of(at.astimezone(taste.time_zone).date(), taste.language)
     else:
-        text = format_datetime(local, style, tzinfo=taste.time_zone, locale=locale)
+        text = format_datetime(at, style, tzinfo=taste.time_zone, locale=locale)
     return timed(at, text)
 
 
@@ -69,8 +71,10 @@ def time_of(local: time, language: Language) -> str:
 
 
 def written(at: datetime, taste: Taste) -> str:
-    """An instant within a sentence."""
-    return format_datetime(at, "medium", tzinfo=taste.time_zone, locale=taste.language.value)
+    """An instant within a sentence, to the minute."""
+    local = at.astimezone(taste.time_zone)
+    minute = local.time().replace(second=0, microsecond=0)
+    return f"{date_of(local.date(), taste.language)}, {time_of(minute, taste.language)}"
 
 
 def day(on: date, taste: Taste) -> str:

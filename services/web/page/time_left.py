@@ -14,7 +14,7 @@ from domain.calendar import Unit
 from domain.policy import Policy
 from domain.vocabulary import Sla
 from projections.board import ClaimRow
-from services.web.page.moment import date_of, time_of, timed
+from services.web.page.moment import date_of, timed, written
 from services.web.page.taste import Taste
 
 _INSTANT: Final = timedelta(microseconds=1)
@@ -67,11 +67,9 @@ def day_of(at: datetime, taste: Taste) -> Markup:
 
     UTC, of the instant itself, is for whoever points at it. Remembered: claims are due together.
     """
-    local = at.astimezone(taste.time_zone)
     last = (at - _INSTANT).astimezone(taste.time_zone).date()
-    text = date_of(last, taste.language)
-    if last == local.date():
-        text += f", {time_of(local.time().replace(second=0, microsecond=0), taste.language)}"
+    is_midnight = last != at.astimezone(taste.time_zone).date()
+    text = date_of(last, taste.language) if is_midnight else written(at, taste)
     return timed(at, text)
 
 
