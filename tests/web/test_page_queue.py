@@ -68,6 +68,15 @@ async def test_whatever_makes_a_decision_stale_can_be_said() -> None:
     assert weighty - {"created"} == set(CHANGES)
 
 
+async def test_the_time_that_is_left_is_told_as_in_the_list(site: Site, claim_id: str) -> None:
+    """In the days of the clock, in the queue and on the desk."""
+    await site.submitted(claim_id)
+    deniz = await site.signed_in("deniz")
+
+    for path in ("/queue", f"/queue/{claim_id}"):
+        assert "5 business days left" in (await deniz.get(path)).text
+
+
 @pytest.mark.rule("R25")
 async def test_the_queue_is_the_reviewers(site: Site, claim_id: str) -> None:
     """Nobody else sees it, or acts in it; a reviewer's work begins there."""

@@ -14,7 +14,6 @@ from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 from psycopg import AsyncConnection
 
-from domain.policy import Policy
 from domain.refusal import Invalid
 from projections.board import ClaimRow
 from projections.board_table import ClaimBoard
@@ -25,7 +24,7 @@ from services.web.page.last_event import WORDS, LastEvent, happened, last_events
 from services.web.page.listing import DUE_BY, PLAIN, address, due_by, read_query
 from services.web.page.route import PageRoute
 from services.web.page.saved_view import built_in, normal, saved
-from services.web.page.time_left import TimeLeft, day_of, recorded_policies, time_left
+from services.web.page.time_left import TimeLeft, day_of
 from services.web.page.visit import Visit, Visitor
 
 MOST_ROWS: Final = 50
@@ -146,9 +145,8 @@ async def _around(connection: AsyncConnection, visit: Visit, query: ClaimQuery) 
 
 
 def _line(
-    visit: Visit, query: ClaimQuery, row: ClaimRow, policy: Policy | None, last: LastEvent | None
+    visit: Visit, query: ClaimQuery, row: ClaimRow, due: TimeLeft | None, last: LastEvent | None
 ) -> Line:
-    due = time_left(row, policy, visit.now)
     return Line(
         str(row.claim_id),
         row,

@@ -14,6 +14,7 @@ from domain.access import require_reviewer
 from domain.refusal import NotFound
 from services.web.claim import readable_row
 from services.web.page.route import PageRoute
+from services.web.page.time_left import day_of, times_left
 from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 from services.web.page.work import take_next, work_for
@@ -74,7 +75,16 @@ async def show(visit: Reviewing, before: CameFrom) -> Response:
     async with visit.backend.pool.connection() as connection:
         work = await work_for(connection, visit)
         done = await told(connection, visit, before)
-    return visit.page("queue.html", work=work, done=done, shown=SHOWN, command_id=new_id())
+        left = await times_left(connection, [*work.mine, *work.free[:SHOWN]], visit.now)
+    return visit.page(
+        "queue.html",
+        work=work,
+        done=done,
+        shown=SHOWN,
+        command_id=new_id(),
+        left=left,
+        day_of=day_of,
+    )
 
 
 @router.post("/queue/next")

@@ -33,6 +33,7 @@ from services.web.page.queue import (
     told,
 )
 from services.web.page.route import PageRoute
+from services.web.page.time_left import day_of, times_left
 from services.web.page.translation import N_
 from services.web.page.visit import Visit
 from services.web.page.work import rejecters, standing, taking
@@ -137,6 +138,7 @@ async def _page(
         rejected_by = (await rejecters(connection, [claim_id])).get(claim_id)
         colleagues = await _colleagues(connection, {visit.actor.id, rejected_by})
         done = await told(connection, visit, before) if before else None
+        left = await times_left(connection, [row], visit.now)
     return visit.page(
         "review.html",
         status=attempt.problem["status"] if attempt else 200,
@@ -155,6 +157,8 @@ async def _page(
         changed=list(dict.fromkeys(attempt.problem.get("changed", ()))) if attempt else [],
         done=done,
         command_id=partial(form_id, attempt),
+        left=left,
+        day_of=day_of,
     )
 
 

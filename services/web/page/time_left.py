@@ -47,6 +47,14 @@ async def recorded_policies(
     return {claim_id: _policy(recorded) for claim_id, recorded in await found.fetchall()}
 
 
+async def times_left(
+    connection: AsyncConnection, rows: Sequence[ClaimRow], now: datetime
+) -> Mapping[UUID, TimeLeft | None]:
+    """How long somebody has for each of these claims."""
+    policies = await recorded_policies(connection, rows)
+    return {row.claim_id: time_left(row, policies.get(row.claim_id), now) for row in rows}
+
+
 def time_left(row: ClaimRow, policy: Policy | None, now: datetime) -> TimeLeft | None:
     """The open clock's deadline in the calendar of the claim's policy; None without one."""
     if row.due_at is None or row.clock is None or policy is None:
