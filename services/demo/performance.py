@@ -9,6 +9,7 @@ from domain.vocabulary import ActionReason, AssessmentResult, RejectionReason
 from services.demo.cast import ASSESSOR, CUSTOMER, Part
 from services.demo.script import Deed
 from services.demo.stage import Stage
+from services.resource import load_catalogue
 
 _QUESTIONS: tuple[tuple[ActionReason, str], ...] = (
     (
@@ -153,11 +154,13 @@ class Performance:
 
     async def _upload(self, filename: str, title: str) -> dict[str, Any]:
         part, number = self._part, next(self._documents)
+        offered = load_catalogue().products
+        names = [each.name.en for each in offered if each.code in part.work.products]
         lines = [
             title,
             f"{part.partner.name} for {part.customer.name}",
             part.work.name,
-            f"Products: {', '.join(part.work.products)}",
+            f"Products: {', '.join(names)}",
             f"Directory: {part.customer.tenant_id}",
             f"Document {number} of claim {part.claim_id}",
             f"Signed for the customer: {part.customer.person}, {part.customer.title}",
