@@ -116,7 +116,7 @@ ACTIONS: Final = (
     ),
     Action(
         "request_rejection",
-        N_("Give the association up"),
+        N_("Give up the association"),
         "x-octagon",
         N_("Possible until the claim is rejected."),
         consequence=N_(
