@@ -36,7 +36,7 @@ TURN: Final[Mapping[str, Look]] = MappingProxyType(
 )
 SLA: Final[Mapping[str, Look]] = MappingProxyType(
     {
-        "ok": Look(N_("In time"), "good", "check"),
+        "ok": Look(N_("In time"), "good", "check2"),
         "due_soon": Look(N_("Due soon"), "warn", "hourglass-split"),
         "missed": Look(N_("Missed"), "bad", "exclamation-triangle"),
     }
@@ -45,16 +45,16 @@ CONSENT: Final[Mapping[str, Look]] = MappingProxyType(
     {
         "none": Look(N_("No consent period")),
         "pending": Look(N_("Consent pending"), "info", "hourglass-split"),
-        "elapsed": Look(N_("Consent given by silence"), "good", "check"),
-        "declined": Look(N_("Customer declined"), "bad", "x"),
+        "elapsed": Look(N_("Consent given by silence"), "good", "check2"),
+        "declined": Look(N_("Customer declined"), "bad", "x-lg"),
     }
 )
 DISPUTE: Final[Mapping[str, Look]] = MappingProxyType(
     {
         "none": Look(N_("Not disputed")),
         "open": Look(N_("Dispute open"), "busy", "flag"),
-        "upheld": Look(N_("Dispute upheld"), "good", "check"),
-        "dismissed": Look(N_("Dispute dismissed"), "bad", "x"),
+        "upheld": Look(N_("Dispute upheld"), "good", "check2"),
+        "dismissed": Look(N_("Dispute dismissed"), "bad", "x-lg"),
         "window_closed": Look(N_("Dispute window closed"), "neutral", "lock"),
     }
 )
@@ -63,7 +63,7 @@ ASSESSMENT: Final[Mapping[str, Look]] = MappingProxyType(
         "not_sent": Look(N_("Not sent for assessment")),
         "sent": Look(N_("Sent for assessment"), "info", "send"),
         "eligible": Look(N_("Eligible"), "good", "trophy"),
-        "ineligible": Look(N_("Not eligible"), "bad", "x"),
+        "ineligible": Look(N_("Not eligible"), "bad", "x-lg"),
     }
 )
 CLOCK: Final[Mapping[str, Look]] = MappingProxyType(

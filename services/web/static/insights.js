@@ -55,7 +55,7 @@
         data: data.categories,
         axisTick: { show: false },
         axisLine: { show: false },
-        axisLabel: { color: colour.ink, lineHeight: 14, width: width * 0.38, overflow: "break" },
+        axisLabel: { show: data.categories.some(Boolean), color: colour.ink, lineHeight: 14, width: width * 0.38, overflow: "break" },
       },
       series: data.series.map((series) => ({
         type: "bar",
