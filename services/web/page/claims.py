@@ -24,7 +24,7 @@ from services.web.page.last_event import WORDS, LastEvent, happened, last_events
 from services.web.page.listing import DUE_BY, PLAIN, address, due_by, read_query
 from services.web.page.route import PageRoute
 from services.web.page.saved_view import built_in, normal, saved
-from services.web.page.time_left import TimeLeft, day_of
+from services.web.page.time_left import TimeLeft, day_of, times_left
 from services.web.page.visit import Visit, Visitor
 
 MOST_ROWS: Final = 50
@@ -97,10 +97,8 @@ async def lines(
 ) -> list[Line]:
     """Rows of the board as lines of a list in this order."""
     last = await last_events(connection, rows, reader=visit.actor)
-    policies = await recorded_policies(connection, rows)
-    return [
-        _line(visit, query, row, policies.get(row.claim_id), last.get(row.claim_id)) for row in rows
-    ]
+    left = await times_left(connection, rows, visit.now)
+    return [_line(visit, query, row, left[row.claim_id], last.get(row.claim_id)) for row in rows]
 
 
 async def _wrong(visit: Visit, given: Sequence[tuple[str, str]], refusal: Invalid) -> Response:

@@ -35,7 +35,7 @@ class TimeLeft(NamedTuple):
     """How its clock stands, a recorded miss included."""
 
 
-async def recorded_policies(
+async def _recorded_policies(
     connection: AsyncConnection, rows: Sequence[ClaimRow]
 ) -> Mapping[UUID, Policy]:
     """What each claim with an open clock lives by, as its first submission recorded it (R17).
@@ -51,7 +51,7 @@ async def times_left(
     connection: AsyncConnection, rows: Sequence[ClaimRow], now: datetime
 ) -> Mapping[UUID, TimeLeft | None]:
     """How long somebody has for each of these claims."""
-    policies = await recorded_policies(connection, rows)
+    policies = await _recorded_policies(connection, rows)
     return {row.claim_id: time_left(row, policies.get(row.claim_id), now) for row in rows}
 
 
