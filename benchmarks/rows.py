@@ -72,7 +72,7 @@ def _rows(run: str, claims: int, now: datetime) -> Iterator[ClaimRow]:
         template = templates[number * 37 % len(templates)]
         customer = number * 7919 % _CUSTOMERS
         word = _CUSTOMER_WORDS[customer % len(_CUSTOMER_WORDS)]
-        age = _YEARS * number / claims
+        age = _YEARS * (number / claims)
         is_open = template.clock is not None
         due_at = now + timedelta(minutes=number * 13 % 40_000 - 2_000) if is_open else None
         yield replace(
