@@ -48,6 +48,15 @@ LIVES = {
         ex.rejected(reasons=(RejectionReason.NO_PARTNER_RESPONSE,), cause=ex.TIMER),
     ),
     "resubmitted": (*ex.ACTION_REQUIRED, ex.resubmitted()),
+    "resubmitted_in_dispute": (
+        *ex.ACTION_REQUIRED_IN_DISPUTE,
+        ex.resubmitted(clock=ClockName.DISPUTE_RESULT, at=ex.instant("2021-05-26T09:00Z")),
+    ),
+    "expired_in_dispute": (
+        *ex.ACTION_REQUIRED_IN_DISPUTE,
+        ex.partner_response_expired(ex.instant("2021-06-01T00:00Z")),
+        ex.dispute_dismissed(at=ex.instant("2021-06-01T00:00Z"), cause=ex.TIMER),
+    ),
     "late": (*ex.SUBMITTED, ex.review_start_overdue(), ex.review_started(), ex.review_overdue()),
     "late_in_dispute": (*ex.DISPUTED, ex.dispute_result_overdue()),
     "assessed": (*ex.CONSENT_ELAPSED, ex.assessment_recorded()),
