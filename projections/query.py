@@ -17,11 +17,13 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     Select,
     Text,
     Uuid,
-    and_,
+    any_,
     bindparam,
     false,
     func,
@@ -31,8 +33,10 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from domain.access import may_read
 from domain.actor import Actor
@@ -43,43 +47,53 @@ from domain.vocabulary import ClockName, Consent, Dispute, Sla, Status, Turn
 from projections import search
 from projections.board import ClaimRow
 from projections.board_table import decoded
-from projections.table import board_counts, claim_board, claim_words, due_or_never
+from projections.table import (
+    board_counts,
+    claim_board,
+    claim_words,
+    due_or_never,
+    place,
+    soon_or_never,
+)
 
 MAX_LIMIT: Final = 500
 _NEVER: Final = "infinity"
 _FEW: Final = 5_000
 """Claims that are few enough to be named one by one."""
-_TURNS: Final = {
-    status: {
-        LIFECYCLE[phase_of(status, consent, dispute, clock)].turn
-        for consent, dispute, clock in product(Consent, Dispute, [*ClockName, None])
-    }
-    for status in Status
-}
-"""Whose turn it can be in each status."""
-_RUNNING: Final = {
-    running: sorted(
-        {
-            (status, LIFECYCLE[phase].turn)
-            for status, consent, dispute, clock in product(
-                Status, Consent, Dispute, [*ClockName, None]
-            )
-            if LIFECYCLE[phase := phase_of(status, consent, dispute, clock)].clock is running
-        }
-    )
-    for running in ClockName
-}
-"""Where each clock runs: no column keeps its name, since status and turn tell which one is open."""
+_PIECE: Final = 1_000
+"""Claims of a list that a search goes through at first; each further piece is twice as long."""
+_HARDLY: Final = 0.25
+"""A part of a page, with less of which a piece was not worth going through."""
+_FINAL: Final = "final"
+
+
+class _Place(NamedTuple):
+    """Where claims can stand, as `projections.table.place` tells it."""
+
+    status: Status
+    turn: Turn
+    clock: ClockName | None
+    """The clock that runs there, which no column names: status and turn tell which one is open."""
+
+    @property
+    def name(self) -> str:
+        """Its value in the table."""
+        if self.status is Status.REJECTED and self.clock is None:
+            return _FINAL
+        return f"{self.status} {self.turn}"
+
+
+_PLACES: Final = sorted(
+    {
+        _Place(status, LIFECYCLE[phase].turn, LIFECYCLE[phase].clock)
+        for status, consent, dispute, clock in product(Status, Consent, Dispute, [*ClockName, None])
+        if (phase := phase_of(status, consent, dispute, clock))
+    },
+    key=lambda place: place.name,
+)
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 _Statement = Select[*tuple[Any, ...]]
-
-
-class _Sql(NamedTuple):
-    """A statement as it is sent, and those of its values that are part of it."""
-
-    text: bytes
-    values: Mapping[str, object]
 
 
 def _without_nul(text: str) -> str:
@@ -160,14 +174,13 @@ async def list_claims(
 
     Raises Invalid for a cursor that is none, or belongs to another order.
     """
-    values = {"now": now, **_place(query)}
-    anywhere = query if query.after is None else query.model_copy(update={"after": "somewhere"})
-    found = await _find(connection, query)
-    if found is None and among is None:
-        sql = _plain(anywhere, reader)  # pyright: ignore[reportArgumentType] - both have a hash
+    asked = _asked(query, reader, now, among)
+    if asked is None:
+        return Page((), None)
+    if asked.how.by_words and among is None:
+        rows = await _search(connection, asked)
     else:
-        sql = _compiled(_listed(anywhere, reader, found, among))
-    rows = [decoded(claim) for (claim,) in await _run(connection, sql, values)]
+        rows = await _list(connection, asked.how, asked.values)
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     return Page(rows, _cursor(query.sort, rows[-1]) if more else None)
@@ -177,8 +190,8 @@ async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime
     """Count the claims that the reader may see."""
     status, whose_turn = dict.fromkeys(Status, 0), dict.fromkeys(Turn, 0)
     missed = total = overdue = due_soon = 0
-    sql = _summary(reader)  # pyright: ignore[reportArgumentType] - frozen models have a hash
-    for each, turn, has_missed, claims, *due in await _run(connection, sql, {"now": now}):
+    compiled = _summary(reader)  # pyright: ignore[reportArgumentType] - frozen models have a hash
+    for each, turn, has_missed, claims, *due in await _run(connection, compiled, {"now": now}):
         status[Status(each)] += int(claims)
         whose_turn[Turn(turn)] += int(claims)
         missed += int(claims) if has_missed else 0
@@ -189,88 +202,212 @@ async def summarize(connection: AsyncConnection, *, reader: Actor, now: datetime
     return Summary(status, whose_turn, sla)
 
 
-async def _find(connection: AsyncConnection, query: ClaimQuery) -> ColumnElement[bool] | None:
-    """The condition for what is looked for by words and tokens, if anything is.
+class _How(NamedTuple):
+    """What the text of a list's statement depends on."""
 
-    Text without a word in it is in no claim.
-    Few claims are named by their ids. For many, their words are looked at in the order of the list,
-    whose first page is then soon full. PostgreSQL can't tell the one case from the other: it has
-    no idea how many words begin with these letters.
-    """
+    sort: Sort
+    places: tuple[str, ...]
+    of_org: bool
+    among: bool
+    by_words: bool
+    sla: Sla | None
+    due_before: bool
+    after: bool
+
+
+class _Asked(NamedTuple):
+    """A list's statement, and the values that it is run with."""
+
+    how: _How
+    values: dict[str, object]
+    limit: int
+
+
+def _asked(
+    query: ClaimQuery, reader: Actor, now: datetime, among: Sequence[UUID] | None
+) -> _Asked | None:
+    """What is asked for; None for what no claim can be, or none that the reader may see (R25)."""
+    after = None if query.after is None else _pointed(query.sort, query.after)
     text = (query.q or "").strip()
-    if text and not search.words(text):
-        return false()
-    looked_for = search.query(text, _tokens(query))
-    if looked_for is None:
+    places = tuple(place.name for place in _PLACES if _is_wanted(place, query, reader))
+    org = (reader.org or "") if reader.is_partner else query.org
+    if not places or (text and not search.words(text)) or query.org not in {None, org}:
         return None
-    matching = select(claim_words.c.claim_id).where(
-        claim_words.c.words.bool_op("@@")(literal(looked_for, Text).cast(TSQUERY))
+    words = search.query(text, _tokens(query))
+    key, claim_id = after or (None, None)
+    how = _How(
+        sort=query.sort,
+        places=places,
+        of_org=org is not None,
+        among=among is not None,
+        by_words=words is not None,
+        sla=query.sla,
+        due_before=query.due_before is not None,
+        after=after is not None,
     )
+    values: dict[str, object] = {
+        "org": org,
+        "among": list(among or ()),
+        "words": words,
+        "now": now,
+        "due_before": query.due_before,
+        "key": key,
+        "claim_id": claim_id,
+        "limit": query.limit + 1,
+    }
+    return _Asked(how, values, query.limit + 1)
+
+
+def _is_wanted(place: _Place, query: ClaimQuery, reader: Actor) -> bool:
+    """Whether claims in this place are asked for, and may be seen (R25)."""
+    has_due_instant = query.sla in {Sla.MISSED, Sla.DUE_SOON} or query.due_before is not None
+    return (
+        may_read(reader, org=reader.org or "", status=place.status)
+        and (place.clock is not None or not has_due_instant)
+        and (not query.status or place.status in query.status)
+        and (not query.whose_turn or place.turn in query.whose_turn)
+        and (not query.clock or place.clock in query.clock)
+    )
+
+
+async def _list(
+    connection: AsyncConnection, how: _How, values: Mapping[str, object]
+) -> list[ClaimRow]:
+    """The claims that are asked for, in their order."""
+    listed = await _run(connection, _listed(how), values)
+    return [decoded(claim) for (claim,) in listed]
+
+
+async def _search(connection: AsyncConnection, asked: _Asked) -> list[ClaimRow]:
+    """The claims that hold what is looked for by words and tokens, in the order of the list.
+
+    What many claims hold soon fills a page as the list is gone through, piece by piece. After a
+    piece in which hardly any was found, those that are few in all are found by their ids.
+    PostgreSQL can't tell the one case from the other: it has no idea how many words begin with
+    these letters, nor where in the list their claims are.
+    """
+    how, values = asked.how, dict(asked.values)
+    rows: list[ClaimRow] = []
+    piece, knows = _PIECE, False
+    while True:
+        wanted = asked.limit - len(rows)
+        begun = await _run(connection, _begun(how), values | {"piece": piece, "limit": wanted})
+        found = [decoded(claim) for claim, is_found, _ in begun if is_found]
+        rows += found
+        if len(found) == wanted or not begun or begun[-1][-1] < piece:
+            return rows
+        if not knows and len(found) < asked.limit * _HARDLY:
+            ids = await _few(connection, asked)
+            if ids is not None:
+                few = asked.how._replace(among=True, by_words=False)
+                return await _list(connection, few, asked.values | {"among": ids})
+            knows = True
+        last = decoded(begun[-1][0])
+        values |= {"key": _instant_of(how.sort, last), "claim_id": last.claim_id}
+        how = how._replace(after=True)
+        piece *= 2
+
+
+async def _few(connection: AsyncConnection, asked: _Asked) -> list[UUID] | None:
+    """The claims that hold what is looked for, whoever may see them; None when they are many."""
     async with connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        found = await _run(connection, _compiled(matching.limit(_FEW + 1)), {})
-    if len(found) <= _FEW:
-        return claim_board.c.claim_id.in_([claim_id for (claim_id,) in found])
-    return claim_board.c.claim_id.in_(matching)
+        found = await _run(connection, _MATCHING, asked.values)
+    return [claim_id for (claim_id,) in found] if len(found) <= _FEW else None
 
 
 @lru_cache(maxsize=1024)
-def _plain(query: ClaimQuery, reader: Actor) -> _Sql:
-    """What is asked for without words and tokens: from any moment, and from any place on."""
-    return _compiled(_listed(query, reader, None, None))
+def _listed(how: _How) -> SQLCompiler:
+    """A page of a list, as the claims' JSON."""
+    listed = _ordered(how, _LIMIT).subquery()
+    return _compiled(
+        select(listed.c.claim.cast(Text)).order_by(*_order(how, listed.c.key, listed.c.claim_id))
+    )
 
 
-def _listed(
-    query: ClaimQuery,
-    reader: Actor,
-    found: ColumnElement[bool] | None,
-    among: Sequence[UUID] | None,
-) -> _Statement:
-    """The claims as of `now`; when `query.after` is not None, from `key` and `claim_id` on."""
-    board = claim_board.c
-    by = query.sort.lstrip("-")
-    key = _KEYS[by]
-    if by != "updated_at" and (reader.is_partner or query.org is not None):
-        # No index has this order: rather sort an organisation's claims than walk past all others'.
-        key = key + timedelta(0)
-    descending = query.sort.startswith("-")
-    order: tuple[ColumnElement[Any], ...] = (key, board.claim_id)
-    conditions = [*_visible(board.org, board.status, reader), *_filters(query)]
-    if found is not None:
-        conditions.append(found)
-    if among is not None:
-        conditions.append(board.claim_id.in_(among))
-    if query.after is not None:
-        place = tuple_(_instant(bindparam("key", None, Text)), bindparam("claim_id", None, Uuid))
-        conditions.append(tuple_(*order) < place if descending else tuple_(*order) > place)
-    if descending:
-        order = tuple(column.desc() for column in order)
-    return select(board.claim.cast(Text)).where(*conditions).order_by(*order).limit(query.limit + 1)
+@lru_cache(maxsize=1024)
+def _begun(how: _How) -> SQLCompiler:
+    """A page of a search in a piece of the list: JSON, whether it is found, and its number there.
+
+    While the page is not full, the last one of the piece is there, too, found or not.
+    """
+    piece = _ordered(how._replace(by_words=False), _LENGTH).subquery()
+    number = func.row_number().over(order_by=_order(how, piece.c.key, piece.c.claim_id))
+    numbered = select(piece, number.label("number")).subquery()
+    is_found = _has_words(numbered.c.claim_id)
+    return _compiled(
+        select(numbered.c.claim.cast(Text), is_found, numbered.c.number)
+        .where(or_(numbered.c.number == _LENGTH, is_found))
+        .order_by(*_order(how, numbered.c.key, numbered.c.claim_id))
+        .limit(_LIMIT)
+    )
 
 
-def _filters(query: ClaimQuery) -> list[ColumnElement[bool]]:
+def _ordered(how: _How, limit: ColumnElement[int]) -> _Statement:
+    """So many claims in their order: key, id and JSON.
+
+    PostgreSQL merges the places' orders and reads no further than it must. The claims of an
+    organisation, or of some ids, are few: they are sorted.
+    """
+    key, claim_id = _key(how), claim_board.c.claim_id
+    claims = select(key.label("key"), claim_id, claim_board.c.claim).where(*_conditions(how))
+    if how.of_org or how.among:
+        branches = [claims.where(place.in_(how.places))]
+    else:
+        branches = [claims.where(place == each) for each in how.places]
+    if how.sla is Sla.MISSED:
+        early = claims.where(place.in_(how.places), claim_board.c.passed, due_or_never > _NOW)
+        branches = [*(each.where(due_or_never <= _NOW) for each in branches), early]
+    ordered = (each.order_by(*_order(how, key, claim_id)).limit(limit) for each in branches)
+    merged = union_all(*(select(each.subquery()) for each in ordered)).subquery()
+    return select(merged).order_by(*_order(how, merged.c.key, merged.c.claim_id)).limit(limit)
+
+
+def _key(how: _How) -> ColumnElement[Any]:
+    """What is sorted by."""
+    by = how.sort.lstrip("-")
+    if how.among or (how.of_org and by != "updated_at"):
+        # No index has this order: rather sort these claims than walk past all others'.
+        return _KEYS[by] + timedelta(0)
+    return _KEYS[by]
+
+
+def _order(how: _How, *columns: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
+    return [column.desc() for column in columns] if how.sort.startswith("-") else columns
+
+
+def _conditions(how: _How) -> list[ColumnElement[bool]]:
+    """Of the claims that are asked for, but where they stand, and that they missed their target."""
     board = claim_board.c
     conditions: list[ColumnElement[bool]] = []
-    if query.status:
-        conditions.append(board.status.in_(query.status))
-    running = sorted({place for clock in query.clock for place in _RUNNING[clock]})
-    turns = query.whose_turn or sorted(
-        {turn for each in query.status for turn in _TURNS[each]} or {turn for _, turn in running}
-    )
-    if turns:  # those of a status are implied by it: the index on turns finds the few in work
-        conditions.append(board.whose_turn.in_(turns))
-    if running:
-        conditions += [
-            or_(*(and_(board.status == s, board.whose_turn == turn) for s, turn in running)),
-            due_or_never < _instant(literal(_NEVER, Text)),  # ends a walk where no clock is open
-        ]
-    if query.org is not None:
-        conditions.append(board.org == query.org)
-    if query.sla is not None:
-        conditions.append(_sla(query.sla))
-    if query.due_before is not None:
-        conditions.append(due_or_never < query.due_before)
+    if how.of_org:
+        conditions.append(board.org == bindparam("org", None, Text))
+    if how.among:
+        conditions.append(board.claim_id == any_(bindparam("among", None, ARRAY(Uuid))))
+    if how.by_words:
+        conditions.append(_has_words(board.claim_id))
+    if how.sla is Sla.OK:  # due later, as what is due soon later is: where a walk begins
+        conditions += [not_(board.passed), soon_or_never > _NOW, due_or_never > _NOW]
+    if how.sla is Sla.DUE_SOON:
+        conditions += [not_(board.passed), soon_or_never <= _NOW, due_or_never > _NOW]
+    if how.due_before:
+        conditions.append(due_or_never < bindparam("due_before", None, board.due_at.type))
+    if how.after:
+        order = tuple_(_key(how), board.claim_id)
+        after = tuple_(
+            bindparam("key", None, Text).cast(board.due_at.type), bindparam("claim_id", None, Uuid)
+        )
+        conditions.append(order < after if how.sort.startswith("-") else order > after)
     return conditions
+
+
+def _has_words(claim_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Whether a claim has what is looked for; as a subquery, claim by claim."""
+    return (
+        select(claim_words.c.words.bool_op("@@")(_WORDS))
+        .where(claim_words.c.claim_id == claim_id)
+        .scalar_subquery()
+    )
 
 
 def _tokens(query: ClaimQuery) -> list[str]:
@@ -282,23 +419,8 @@ def _tokens(query: ClaimQuery) -> list[str]:
     return [search.exact(kind, str(each)) for kind, each in wanted.items() if each is not None]
 
 
-def _sla(sla: Sla) -> ColumnElement[bool]:
-    """`ClaimRow.sla` as a condition."""
-    board = claim_board.c
-    now = _now()
-    missed = or_(board.passed, due_or_never <= now)
-    soon = and_(not_(board.passed), board.due_at > now, board.due_soon_at <= now)
-    match sla:
-        case Sla.MISSED:
-            return missed
-        case Sla.DUE_SOON:
-            return soon
-        case Sla.OK:
-            return or_(board.due_at.is_(None), and_(not_(board.passed), board.due_soon_at > now))
-
-
 @lru_cache(maxsize=1024)
-def _summary(reader: Actor) -> _Sql:
+def _summary(reader: Actor) -> SQLCompiler:
     """The counts, each with those of what is nearly due: of one moment, as one statement is."""
     counts = board_counts.c
     by = (counts.status, counts.whose_turn, counts.missed)
@@ -313,15 +435,14 @@ def _summary(reader: Actor) -> _Sql:
 def _nearly_due(reader: Actor) -> _Statement:
     """Of claims whose clock is not recorded as passed: how many are overdue, and due soon."""
     board = claim_board.c
-    now = _now()
     return select(
-        func.count().filter(board.due_at <= now).label("overdue"),
-        func.count().filter(board.due_at > now).label("soon"),
+        func.count().filter(board.due_at <= _NOW).label("overdue"),
+        func.count().filter(board.due_at > _NOW).label("soon"),
     ).where(
         *_visible(board.org, board.status, reader),
         board.due_soon_at.is_not(None),
         not_(board.passed),
-        board.due_soon_at <= now,
+        soon_or_never <= _NOW,
     )
 
 
@@ -342,16 +463,18 @@ def _visible(
 
 
 def _cursor(sort: Sort, row: ClaimRow) -> str:
-    key: datetime | None = getattr(row, sort.lstrip("-"))
-    place = [sort.value, key.isoformat() if key else _NEVER, str(row.claim_id)]
+    place = [sort.value, _instant_of(sort, row), str(row.claim_id)]
     return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
-def _place(query: ClaimQuery) -> dict[str, object]:
-    """Where the query's cursor points: `key` and `claim_id`. Raises Invalid."""
-    cursor = query.after
-    if cursor is None:
-        return {}
+def _instant_of(sort: Sort, row: ClaimRow) -> str:
+    """By which a row is sorted, as a cursor holds it."""
+    instant: datetime | None = getattr(row, sort.lstrip("-"))
+    return instant.isoformat() if instant else _NEVER
+
+
+def _pointed(sort: Sort, cursor: str) -> tuple[str, UUID]:
+    """Where a cursor points: an instant, or `infinity`, and an id. Raises Invalid."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         order, key, claim_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
@@ -360,31 +483,20 @@ def _place(query: ClaimQuery) -> dict[str, object]:
         claim_id = UUID(claim_id)
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         raise Invalid([FieldError("/after", "is not a cursor of this list")]) from error
-    if order != query.sort:
-        wrong = f"is a cursor of the order {order}, not of {query.sort}"
-        raise Invalid([FieldError("/after", wrong)])
-    return {"key": key, "claim_id": claim_id}
+    if order != sort:
+        raise Invalid([FieldError("/after", f"is a cursor of the order {order}, not of {sort}")])
+    return key, claim_id
 
 
-def _now() -> ColumnElement[Any]:
-    return bindparam("now", None, claim_board.c.due_at.type)
-
-
-def _instant(text: ColumnElement[str]) -> ColumnElement[Any]:
-    """An instant, `infinity` included, which no instant of Python's is."""
-    return text.cast(claim_board.c.due_at.type)
-
-
-def _compiled(statement: _Statement) -> _Sql:
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return _Sql(str(compiled).encode(), compiled.params)
+def _compiled(statement: _Statement) -> SQLCompiler:
+    return statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
 
 
 async def _run(
-    connection: AsyncConnection, sql: _Sql, values: Mapping[str, object]
+    connection: AsyncConnection, compiled: SQLCompiler, values: Mapping[str, object]
 ) -> list[tuple[Any, ...]]:
     """SQLAlchemy composes, psycopg runs: no second pool, no second way to wait."""
-    cursor = await connection.execute(sql.text, {**sql.values, **values})
+    cursor = await connection.execute(str(compiled).encode(), {**compiled.params, **values})
     return await cursor.fetchall()
 
 
@@ -393,3 +505,12 @@ _KEYS: Final[Mapping[str, ColumnElement[Any]]] = {
     "updated_at": claim_board.c.updated_at,
     "created_at": claim_board.c.created_at,
 }
+_NOW: Final = bindparam("now", None, claim_board.c.due_at.type)
+_LIMIT: Final = bindparam("limit", None, BigInteger)
+_WORDS: Final = bindparam("words", None, Text).cast(TSQUERY)
+_LENGTH: Final = bindparam("piece", None, BigInteger)
+_MATCHING: Final = _compiled(
+    select(claim_words.c.claim_id)
+    .where(claim_words.c.words.bool_op("@@")(_WORDS))
+    .limit(literal(_FEW + 1))
+)

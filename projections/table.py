@@ -49,22 +49,24 @@ claim_board = Table(
 )
 due_or_never = func.coalesce(claim_board.c.due_at, _NEVER)
 """When a claim is due, for sorting: claims without an open clock come after all others."""
-
-Index("claim_board_due_idx", due_or_never, claim_board.c.claim_id)
-Index("claim_board_updated_idx", claim_board.c.updated_at, claim_board.c.claim_id)
-Index("claim_board_created_idx", claim_board.c.created_at, claim_board.c.claim_id)
-Index("claim_board_org_idx", claim_board.c.org, claim_board.c.updated_at, claim_board.c.claim_id)
-Index(
-    "claim_board_turn_idx",
-    claim_board.c.whose_turn,
-    due_or_never,
-    claim_board.c.claim_id,
-    postgresql_where=text("whose_turn IN ('partner', 'reviewer')"),
+soon_or_never = func.coalesce(claim_board.c.due_soon_at, _NEVER)
+"""From when on it is due soon."""
+place: ColumnClause[str] = literal_column(
+    "(CASE WHEN status = 'rejected' AND due_at IS NULL THEN 'final'"
+    " ELSE status || ' ' || whose_turn END)",
+    Text,
 )
-Index("claim_board_passed_idx", claim_board.c.claim_id, postgresql_where=text("passed"))
+"""Where a claim stands: its status and whose turn it is, apart from those that are rejected for
+good, which are many in the end. Each place has its claims in every order."""
+
+Index("claim_board_place_due_idx", place, due_or_never, claim_board.c.claim_id, soon_or_never)
+Index("claim_board_place_updated_idx", place, claim_board.c.updated_at, claim_board.c.claim_id)
+Index("claim_board_place_created_idx", place, claim_board.c.created_at, claim_board.c.claim_id)
+Index("claim_board_org_idx", claim_board.c.org, claim_board.c.updated_at, claim_board.c.claim_id)
+Index("claim_board_passed_idx", due_or_never, postgresql_where=text("passed"))
 Index(
     "claim_board_due_soon_idx",
-    claim_board.c.due_soon_at,
+    soon_or_never,
     postgresql_where=text("due_soon_at IS NOT NULL AND NOT passed"),
 )
 

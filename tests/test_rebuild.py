@@ -124,7 +124,7 @@ async def test_wrong_rows_are_replaced_while_readers_see_whole_tables(
     await take_in(connection, LOG)
     expected = await shown(connection)
     await connection.execute(
-        "UPDATE cpor.claim_board SET status = 'editing';"
+        "UPDATE cpor.claim_board SET status = 'editing', whose_turn = 'partner', due_at = NULL;"
         "UPDATE cpor.open_clocks SET due_at = due_at + interval '1 day';"
         "UPDATE cpor.board_counts SET claims = claims + 1 WHERE claims = 5"
     )
@@ -269,7 +269,11 @@ async def test_a_rebuild_that_is_killed_leaves_the_live_tables_as_they_were(
     """With a table beside, with an index on it, and at the end; then the next one succeeds."""
     await take_in(connection, LOG)
     before, shape = await shown(connection), await indexes(connection)
-    for relation in ("claim_words_beside", "claim_board_beside", "claim_board_due_idx_beside"):
+    for relation in (
+        "claim_words_beside",
+        "claim_board_beside",
+        "claim_board_place_due_idx_beside",
+    ):
         process = await start({"CPOR_DATABASE_URL": settings.database_url}, "rebuild", "board")
         ended = asyncio.create_task(process.wait())
         while not (ended.done() or await is_there(connection, relation)):

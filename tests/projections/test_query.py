@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import product, zip_longest
 from uuid import UUID
 
 import pytest
@@ -19,6 +19,7 @@ from projections.board import ClaimRow, past
 from projections.query import ClaimQuery, Page, Sort, list_claims, summarize
 from tests.domain import examples as ex
 from tests.projections.log import claim_id, interleaved, take_in, told
+from tests.projections.test_board import LIVES as EVERY_LIFE
 
 PARTNER = ex.PARTNER.actor
 OTHER_PARTNER = ex.by_partner("can", org="9999").actor
@@ -170,27 +171,67 @@ async def test_words_are_found_whatever_case_or_keyboard(store: AsyncConnection)
 async def test_pages_are_the_list_in_its_order(store: AsyncConnection, limit: int) -> None:
     """Every claim once; without a due instant last, or first when descending."""
     for sort in Sort:
-
-        def key(row: ClaimRow, by: str = sort.lstrip("-")) -> tuple[bool, datetime, UUID]:
-            instant: datetime | None = getattr(row, by)
-            return instant is None, instant or NOW, row.claim_id
-
-        expected = sorted(ROWS.values(), key=key, reverse=sort.startswith("-"))
-        assert await all_pages(store, sort, limit) == expected, sort
+        assert await all_pages(store, sort, limit) == ordered(sort), sort
 
 
-async def all_pages(store: AsyncConnection, sort: Sort, limit: int) -> list[ClaimRow]:
+def ordered(sort: Sort) -> list[ClaimRow]:
+    """All rows in an order."""
+
+    def key(row: ClaimRow) -> tuple[bool, datetime, UUID]:
+        instant: datetime | None = getattr(row, sort.lstrip("-"))
+        return instant is None, instant or NOW, row.claim_id
+
+    return sorted(ROWS.values(), key=key, reverse=sort.startswith("-"))
+
+
+async def all_pages(
+    store: AsyncConnection, sort: Sort, limit: int, **asked: object
+) -> list[ClaimRow]:
     """The whole list, read page by page."""
     rows: list[ClaimRow] = []
     after = None
     while True:
-        query = ClaimQuery(sort=sort, limit=limit, after=after)
-        page = await list_claims(store, query, reader=AUDITOR, now=NOW)
+        asked |= {"sort": sort, "limit": limit, "after": after}
+        page = await list_claims(store, ClaimQuery.model_validate(asked), reader=AUDITOR, now=NOW)
         rows += page.rows
         after = page.next
         if after is None:
             return rows
         assert len(page.rows) == limit
+
+
+@pytest.mark.parametrize("few", [0, 1, 5_000])
+@pytest.mark.parametrize("piece", [1, 4, 1_000])
+async def test_a_search_has_the_lists_order_and_pages(
+    store: AsyncConnection, monkeypatch: pytest.MonkeyPatch, piece: int, few: int
+) -> None:
+    """Whether the list is gone through in pieces, or what is found is few enough to be named."""
+    monkeypatch.setattr("projections.query._PIECE", piece)
+    monkeypatch.setattr("projections.query._FEW", few)
+    holds = {
+        "coll": {n for n, row in ROWS.items() if "collaboration" in row.name},
+        "wingtip": {4},
+        "nowhere": set[int](),
+    }
+    for sort, limit, (text, held) in product(Sort, (1, 3, 50), holds.items()):
+        ids = {claim_id(n) for n in held}
+        expected = [row for row in ordered(sort) if row.claim_id in ids]
+        assert await all_pages(store, sort, limit, q=text) == expected, (sort, limit, text)
+
+
+@pytest.mark.rule("R28")
+async def test_a_claim_is_on_the_list_at_every_step_of_its_life(database_url: str) -> None:
+    """Also between the events of one command, which the projector may take in one by one."""
+    lives = [
+        told(*life, claim_id=claim_id(number))
+        for number, life in enumerate(EVERY_LIFE.values(), start=100)
+    ]
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        for facts in zip_longest(*lives):
+            took_in = [fact for fact in facts if fact is not None]
+            await take_in(connection, interleaved(took_in))
+            page = await list_claims(connection, ClaimQuery(), reader=AUDITOR, now=NOW)
+            assert len(page.rows) == len(lives)
 
 
 async def test_claims_are_listed_among_some(store: AsyncConnection) -> None:
