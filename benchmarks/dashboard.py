@@ -110,7 +110,9 @@ async def _reads(store: AsyncConnection, now: datetime) -> dict[str, Read]:
         await list_claims(connection, query, reader=reader, now=now)
 
     async def filtered(connection: AsyncConnection, reader: Actor, turn: int) -> None:
-        query = filters[turn // len(_READERS) % len(filters)]
+        number = turn // len(_READERS)
+        order = orders[(number + number // len(filters)) % len(orders)]
+        query = filters[number % len(filters)].model_copy(update={"sort": order})
         await list_claims(connection, query, reader=reader, now=now)
 
     async def deep(connection: AsyncConnection, reader: Actor, turn: int) -> None:
