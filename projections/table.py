@@ -137,7 +137,16 @@ claim_stages = Table(
     Column("reasons", ARRAY(Text)),
     PrimaryKeyConstraint("claim_id", "version", name="claim_stages_pkey"),
 )
-Index("claim_stages_left_idx", claim_stages.c.left_at)
+Index(
+    "claim_stages_left_idx",
+    claim_stages.c.left_at,
+    postgresql_include=["stage", "minutes", "missed"],
+)
+Index(
+    "claim_stages_rejected_idx",
+    claim_stages.c.left_at,
+    postgresql_where=text("reasons IS NOT NULL"),
+)
 Index("claim_stages_org_idx", claim_stages.c.org, claim_stages.c.left_at)
 
 projection_positions = Table(
