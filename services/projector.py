@@ -6,21 +6,17 @@ skipped.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.errors import UndefinedTable
-from pydantic_core import from_json
 
-from domain.claim import ClaimEvent
 from projections import position
 from projections.board import NotNext
 from projections.board_table import ClaimBoard
 from projections.open_clock import OpenClocks
 from projections.projection import Projection
 from projections.stage_table import ClaimStages
-from services.cloudevent import read_event
-from services.connection import Connection
+from services.event_log import Placed, first_after, read_batch
 from services.health import State
 from services.inbox import From, PullInbox
 from services.leadership import leadership
@@ -37,13 +33,6 @@ KEPT = 5_000
 
 class ProjectionStopped(Exception):  # noqa: N818 - named by what is wrong, as the sentence it holds
     """The projections can't go on; the text says where and why."""
-
-
-class Placed(NamedTuple):
-    """An event and its position in the log."""
-
-    position: int
-    fact: ClaimEvent
 
 
 class Projector:
@@ -113,24 +102,11 @@ class Projector:
                 self._moved_by |= {name: places[name].locked_by for name in behind}
 
     async def _take_in_messages(self, store: AsyncConnection, messages: Sequence[Message]) -> None:
-        batch: list[Placed] = []
-        unreadable: ProjectionStopped | None = None
-        for message in messages:
-            try:
-                placed = Placed(*read_event(message.data))
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                unreadable = ProjectionStopped(
-                    f"stopped at message {message.stream_sequence} of {message.stream}, which"
-                    f" can't be read: {error}"
-                )
-                unreadable.__cause__ = error
-                break
-            if not batch or placed.position > batch[-1].position:  # else it is a repetition
-                batch.append(placed)
+        batch, unreadable = read_batch(messages)
         if batch:
             await self._take_in_or_stop(store, batch)
         if unreadable:
-            raise unreadable
+            raise ProjectionStopped(str(unreadable)) from unreadable.__cause__
 
     async def _take_in_or_stop(self, store: AsyncConnection, batch: Sequence[Placed]) -> None:
         try:
@@ -152,38 +128,6 @@ class Projector:
         async with store.transaction():
             places = await position.lock(store, self._names)
             return min(place.position for place in places.values())
-
-
-async def first_after(nats: Connection, place: int) -> int:
-    """The sequence of the stream's first message that carries a position after this one.
-
-    The one after its last message when there is none, as in a stream that is being filled anew.
-    """
-    await nats.until_up()
-    state = (await nats.js.stream_info(EVENTS)).state
-    first, end = max(state.first_seq, 1), state.last_seq + 1
-    if not state.messages or not await _is_after(nats, state.last_seq, place):
-        return end
-    while first < end:
-        middle = (first + end) // 2
-        if await _is_after(nats, middle, place):
-            end = middle
-        else:
-            first = middle + 1
-    return first
-
-
-async def _is_after(nats: Connection, sequence: int, place: int) -> bool:
-    """Whether a message, or the next one where it was deleted, is still to be taken in.
-
-    One that can't be read is, so that it stops the projector where it stands.
-    """
-    message = await nats.js.get_msg(EVENTS, sequence, subject=">", next=True)
-    try:
-        carried: int = from_json(message.data or b"")["sequence"]
-    except (KeyError, TypeError, ValueError):
-        return True
-    return carried > place
 
 
 def service(settings: Settings) -> Projector:

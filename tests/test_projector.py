@@ -19,7 +19,8 @@ from projections.position import CHANNEL
 from projections.registry import PROJECTIONS
 from projections.stage_table import ClaimStages
 from services.connection import Connection, connected
-from services.projector import Placed, ProjectionStopped, Projector, first_after
+from services.event_log import Placed, first_after
+from services.projector import ProjectionStopped, Projector
 from services.runtime import Context, Shell
 from services.settings import Settings, child_environment
 from services.streams import EVENTS, prepare

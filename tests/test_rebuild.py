@@ -20,8 +20,9 @@ from projections.registry import PROJECTIONS
 from services import rebuild as rebuilding
 from services.beside import TablesBeside
 from services.connection import Connection, connected
+from services.event_log import Placed
 from services.new_projection import fill_new
-from services.projector import Placed, ProjectionStopped, Projector
+from services.projector import ProjectionStopped, Projector
 from services.rebuild import Phase, Progress, RebuildFailedError, RebuildRefused, rebuild
 from services.refold import Order, refold
 from services.settings import Settings

@@ -17,8 +17,8 @@ from services.cli.broker import broker
 from services.cli.ending import ExitCode, end
 from services.cli.instant import Utc, shown
 from services.connection import Connection
+from services.event_log import first_after
 from services.inbox import From, PullInbox, StreamChangedError
-from services.projector import first_after
 from services.settings import Settings, load
 from services.streams import EVENTS
 
