@@ -41,6 +41,8 @@ MODULES: Final = {
     "relay": "services.relay",
     "projector": "services.projector",
     "timer": "services.timer",
+    "notifier": "services.notifier",
+    "mailbox": "services.mailbox",
 }
 """Where the function `service(settings)` of each service stands; imported when it is started."""
 WEB: Final = "services.web"

@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.command import Email
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder that holds the packages, `policies/` and the default data directory."""
 
 PREFIX = "CPOR_"
 
-_FROM_FILE = ("database_url", "nats_url", "oidc_client_secret")
+_FROM_FILE = ("database_url", "nats_url", "oidc_client_secret", "smtp_url")
 """What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
 
 _HIGHEST_PORT = 65535
@@ -39,8 +41,13 @@ def _own_address(values: dict[str, Any]) -> str:
 
 
 def _fitting_auth(values: dict[str, Any]) -> Literal["dev", "oidc"]:
-    is_dev = _is_loopback(values.get("http_host", "")) or values.get("dev_auth_anywhere")
+    is_dev = is_loopback(values.get("http_host", "")) or values.get("dev_auth_anywhere")
     return "dev" if is_dev else "oidc"
+
+
+def _own_mail_address(values: dict[str, Any]) -> str:
+    host = urlsplit(values.get("public_url", "")).hostname or ""
+    return f"cpor@{host if '.' in host and not _is_address(host) else 'localhost.localdomain'}"
 
 
 def _own_client_id(values: dict[str, Any]) -> str:
@@ -91,10 +98,24 @@ class Settings(BaseSettings):
     """How many times as often as by default somebody may ask the web; 0: as often as they like."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     smtp_url: Annotated[str, Field(repr=False)] = ""
-    """Where mails go; empty: the embedded mailbox."""
+    """Where mails go, `smtp://`, `smtps://` or `unix:/path`; empty: the embedded mailbox."""
+    mail_from: Email = Field(default_factory=_own_mail_address)
+    """Whom mails are from; what can't be delivered comes back there."""
+    reviewers_email: Email | Literal[""] = ""
+    """Where reviewers read; empty: nowhere, but that the embedded mailbox has an address."""
+    reviewers_pause: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
+    """Seconds between two mails to reviewers, at least: what comes meanwhile is told together."""
+    mails_an_hour: Annotated[int, Field(ge=0)] = 60
+    """To one address, at most: what is more waits; 0: no limit."""
     language: Literal["en", "tr"] = "en"
     clamd: str = ""
     """The virus scanner for uploads, `host:port` or `unix:/path`; empty: none."""
+
+    @property
+    def mailbox(self) -> str:
+        """The socket of the embedded mailbox; empty when mails go to another server."""
+        prefix = "unix:"
+        return self.smtp_url.removeprefix(prefix) if self.smtp_url.startswith(prefix) else ""
 
     @field_validator("data_dir")
     @classmethod
@@ -146,7 +167,8 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, url: str) -> str:
-        return _with_scheme(url, "smtp", "smtps") if url else url
+        is_socket = url.startswith("unix:/")
+        return url if is_socket or not url else _with_scheme(url, "smtp", "smtps")
 
     @field_validator("clamd")
     @classmethod
@@ -163,7 +185,7 @@ class Settings(BaseSettings):
     def _issuer(cls, url: str) -> str:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
         if url and not (is_safe and host and not parts.query and not parts.fragment):
             raise ValueError("an address that begins with https://, without ? and #")
         return url
@@ -172,7 +194,7 @@ class Settings(BaseSettings):
     def _safe(self) -> Self:
         if self.auth == "oidc":
             self._require_identity_provider()
-        elif not (_is_loopback(self.http_host) or self.dev_auth_anywhere):
+        elif not (is_loopback(self.http_host) or self.dev_auth_anywhere):
             raise SettingsError(
                 "CPOR_AUTH=dev lets every caller name itself, so cpor refuses CPOR_HTTP_HOST="
                 f"{self.http_host}, which is not a loopback address: set "
@@ -182,7 +204,7 @@ class Settings(BaseSettings):
 
     def _require_identity_provider(self) -> None:
         missing = [_variable(field) for field in _OF_OIDC if not getattr(self, field)]
-        if not _is_loopback(self.http_host) and "public_url" not in self.model_fields_set:
+        if not is_loopback(self.http_host) and "public_url" not in self.model_fields_set:
             missing.append(_variable("public_url"))
         if missing:
             raise SettingsError(
@@ -263,7 +285,16 @@ def _with_scheme(url: str, *schemes: str) -> str:
     return url.strip()
 
 
-def _is_loopback(host: str) -> bool:
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, as it calls itself."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

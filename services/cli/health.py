@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.roster import SERVICES
+from services.roster import EVERYTHING
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def health(
-    name: Annotated[str, typer.Argument(help=", ".join(SERVICES), metavar="NAME")],
+    name: Annotated[str, typer.Argument(help=", ".join(EVERYTHING), metavar="NAME")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask one service how it is: exit code 0 when it runs or stands by, else 1."""
@@ -31,8 +31,8 @@ def health(
     from services.embedded.address import resolved
     from services.settings import load
 
-    if name not in SERVICES:
-        raise typer.BadParameter(f"there is no service {name}: there are {', '.join(SERVICES)}.")
+    if name not in EVERYTHING:
+        raise typer.BadParameter(f"there is no service {name}: there are {', '.join(EVERYTHING)}.")
     settings = resolved(load())
     log.configure("critical")
     answer = _web(settings) if name == "web" else asyncio.run(_service(settings, name))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from services.roster import SERVICES
+from services.roster import EVERYTHING
 
 
 def register(app: typer.Typer) -> None:
@@ -13,13 +13,13 @@ def register(app: typer.Typer) -> None:
 
 
 def service(
-    name: Annotated[str, typer.Argument(help=", ".join(SERVICES), metavar="NAME")],
+    name: Annotated[str, typer.Argument(help=", ".join(EVERYTHING), metavar="NAME")],
 ) -> None:
     """Run one service in the foreground, against the servers that the settings name."""
     from services.embedded.address import resolved
     from services.runtime import run_service
     from services.settings import load
 
-    if name not in SERVICES:
-        raise typer.BadParameter(f"there is no service {name}: there are {', '.join(SERVICES)}.")
+    if name not in EVERYTHING:
+        raise typer.BadParameter(f"there is no service {name}: there are {', '.join(EVERYTHING)}.")
     run_service(name, resolved(load()))

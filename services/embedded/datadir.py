@@ -41,6 +41,11 @@ class DataDir:
         name = sha256(os.fsencode(self.root)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"cpor-{os.getuid()}-{name}"
 
+    @property
+    def mailbox(self) -> Path:
+        """The mailbox's socket, beside PostgreSQL's, which has the longer name."""
+        return self.sockets / "mailbox"
+
     def make(self) -> None:
         """Make what is missing. Raises StartRefused where that is not possible."""
         try:

@@ -19,7 +19,7 @@ from services.embedded.postgres import Postgres
 from services.embedded.process import end, survivors
 from services.embedded.unit import Say, Service, Unit, keep
 from services.refused import StartRefused
-from services.roster import SERVICES
+from services.roster import EVERYTHING, SERVICES
 from services.settings import Settings, child_environment
 
 _GRACE = 10.0
@@ -84,7 +84,8 @@ class Supervisor:
             else NatsServer(self._datadir, settings.nats_port, settings.nats_sync)
         )
         environment = child_environment(self.settings)
-        self._services = services or [Service(name, environment) for name in SERVICES]
+        names = SERVICES if settings.smtp_url else EVERYTHING
+        self._services = services or [Service(name, environment) for name in names]
         self._say = say or _say
         self._started = False
 

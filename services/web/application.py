@@ -4,13 +4,12 @@ import re
 from asyncio import create_task, wait
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
 from services.cloudevent import MAX_COMMAND_BYTES
-from services.settings import Settings
+from services.settings import Settings, is_loopback
 from services.web import (
     caller,
     claim,
@@ -91,14 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _hosts(settings: Settings) -> frozenset[str]:
     """The names that callers use; on loopback no others, lest foreign pages call by theirs."""
-    if not _is_loopback(settings.http_host):
+    if not is_loopback(settings.http_host):
         return frozenset()
     public = urlsplit(settings.public_url).hostname or settings.http_host
     return frozenset({"localhost", "127.0.0.1", "::1", settings.http_host, public})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,78 @@
+"""A letter as a mail: HTML with its style in place, plain text beside it, and headers.
+
+What people have written comes into it everywhere: names in headers, words in HTML. Nothing of that
+may be more than text there.
+"""
+
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from unicodedata import category
+
+from css_inline import CSSInliner
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+
+from services.notifier.letter import Letter, Person, Tongue
+
+_TEMPLATES: Final = Path(__file__).parent / "template"
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Unicode's categories of what ends a line, turns the direction of writing, or isn't seen."""
+_INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
+
+
+def mail(
+    letter: Letter,
+    tongue: Tongue,
+    *,
+    sender: str,
+    to: Person,
+    key: str,
+    now: datetime,
+) -> EmailMessage:
+    """The mail. Its Message-ID follows from the key: sent again, it is known as the same."""
+    brand = tongue.say("Partner associations")
+    message = EmailMessage(policy=SMTP)
+    message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:40]}@{_domain(sender)}>"
+    message["Date"] = format_datetime(now)
+    message["From"] = Address(brand, addr_spec=sender)
+    message["To"] = Address(one_line(to.name), addr_spec=to.address)
+    message["Subject"] = one_line(letter.subject)
+    message["Content-Language"] = tongue.language.value
+    message["Auto-Submitted"] = "auto-generated"
+    said = {
+        "letter": letter,
+        "language": tongue.language.value,
+        "brand": brand,
+        "address_text": tongue.say("If the button does not work, this is where it leads:"),
+    }
+    message.set_content(_template("mail.txt").render(said), cte="quoted-printable")
+    html = _INLINER.inline(_template("mail.html").render(said))
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def one_line(text: str) -> str:
+    """A text for a header: on one line, and without what is not seen."""
+    seen = "".join(" " if category(each) in _INVISIBLE else each for each in text)
+    return " ".join(seen.split())
+
+
+@cache
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]

@@ -1,0 +1,136 @@
+"""The way to the mail server: one SMTP session, opened when there is something to send."""
+
+import ssl
+from email.message import EmailMessage
+from typing import Final, NamedTuple, Self
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+from aiosmtplib import SMTP
+
+from services.settings import is_loopback
+
+TIMEOUT: Final = 30.0
+"""Seconds that the server may take to answer."""
+_PERMANENT: Final = 500
+"""SMTP codes from here on are refusals for good."""
+_PORTS: Final = {"smtp": 587, "smtps": 465}
+
+
+class PostUnreachable(Exception):  # noqa: N818 - the reason, for whoever waits for mails
+    """There is no mail server to speak to, or it lets us do nothing: no mail is to blame."""
+
+
+class Refused(Exception):  # noqa: N818 - what the server said, not what went wrong here
+    """The server has refused a mail; the text is its words."""
+
+    def __init__(self, words: str, *, for_good: bool) -> None:
+        super().__init__(words)
+        self.for_good = for_good
+
+
+class MailServer(NamedTuple):
+    """Where mails go, as CPOR_SMTP_URL says it.
+
+    To a host that is not this machine nothing is sent without TLS: `smtp://` begins it by STARTTLS
+    (port 587), `smtps://` at once (465). `unix:/path` is a socket, as the embedded mailbox has it.
+    """
+
+    host: str = ""
+    port: int = 0
+    socket: str = ""
+    user: str = ""
+    password: str = ""
+    tls_at_once: bool = False
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """The server of a URL that the settings have accepted."""
+        if url.startswith("unix:"):
+            return cls(socket=url.removeprefix("unix:"))
+        parts = urlsplit(url)
+        return cls(
+            host=parts.hostname or "",
+            port=parts.port or _PORTS[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            tls_at_once=parts.scheme == "smtps",
+        )
+
+    def session(self, local_hostname: str, tls: ssl.SSLContext | None = None) -> SMTP:
+        """A session that is yet to be opened; `tls` in place of what the machine trusts."""
+        if self.socket:
+            return SMTP(
+                socket_path=self.socket,
+                local_hostname=local_hostname,
+                start_tls=False,
+                timeout=TIMEOUT,
+            )
+        # On this machine TLS is used when it is offered, elsewhere it must be.
+        start_tls = False if self.tls_at_once else None if is_loopback(self.host) else True
+        return SMTP(
+            hostname=self.host,
+            port=self.port,
+            local_hostname=local_hostname,
+            use_tls=self.tls_at_once,
+            start_tls=start_tls,
+            username=self.user or None,
+            password=self.password or None,
+            tls_context=tls,
+            timeout=TIMEOUT,
+        )
+
+
+class Post:
+    """Sends mails one after the other over one session, which it opens again when it was lost."""
+
+    def __init__(self, session: SMTP) -> None:
+        self._session = session
+
+    async def send(self, mail: EmailMessage, sender: str, recipient: str) -> str:
+        """Hand a mail over; the server's words, once it has taken it.
+
+        Raises Refused with its words when it did not, and PostUnreachable when there was nobody to
+        hand it to, or nobody who would say what became of it.
+        """
+        await self._open()
+        try:
+            _, words = await self._session.send_message(mail, sender=sender, recipients=[recipient])
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = error.recipients[0]
+            raise _refused(refused.code, refused.message) from error
+        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
+            raise _refused(error.code, error.message) from error
+        except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that it can't take
+            raise Refused(_words(error), for_good=True) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            self._session.close()
+            raise PostUnreachable(_words(error)) from error
+        return words
+
+    async def rest(self) -> None:
+        """Take leave of the server until there is something to send again."""
+        if not self._session.is_connected:
+            return
+        try:
+            await self._session.quit()
+        except (aiosmtplib.SMTPException, OSError):  # it has left already
+            self._session.close()
+
+    async def _open(self) -> None:
+        if self._session.is_connected:
+            return
+        try:
+            await self._session.connect()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            self._session.close()
+            raise PostUnreachable(_words(error)) from error
+
+
+def _refused(code: int, message: str) -> Refused:
+    words = " ".join(message.split())
+    return Refused(f"{code} {words}", for_good=code >= _PERMANENT)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
