@@ -2,6 +2,7 @@
 
 from services.web.page import (
     attach,
+    caught_mail,
     claim,
     claims,
     consent,
@@ -38,4 +39,5 @@ PAGES = (
     proof,
     insight,
     operations,
+    caught_mail,
 )

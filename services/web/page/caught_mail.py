@@ -1,0 +1,179 @@
+"""The mails that the development mailbox has caught: for people, and as JSON for machines."""
+
+from datetime import datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from enum import StrEnum
+from typing import Annotated, Any, Final, NamedTuple
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from psycopg import AsyncConnection
+from pydantic import AwareDatetime, BaseModel
+
+from domain.refusal import NotFound
+from services.web.page.route import PageRoute
+from services.web.page.visit import POLICY, AnyGuest, Guest
+
+LIMIT: Final = 500
+"""Mails of one answer, at most."""
+_PAGE: Final = 50
+"""Mails of one page."""
+
+_LIST: Final = """
+SELECT mail_id, received_at, recipients, message FROM cpor.mailbox
+WHERE mail_id < coalesce(%s, 9223372036854775807) ORDER BY mail_id DESC LIMIT %s
+"""
+_ONE: Final = (
+    "SELECT mail_id, received_at, recipients, message FROM cpor.mailbox WHERE mail_id = %s"
+)
+_FRAMED: Final = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+    " style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+"""Of a mail's HTML within the page: its style stands in it, it runs nothing and loads nothing."""
+
+router = APIRouter(route_class=PageRoute)
+
+
+class As(StrEnum):
+    """How a mail may be looked at."""
+
+    HTML = "html"
+    TEXT = "text"
+    SOURCE = "source"
+
+
+class CaughtMail(BaseModel):
+    """A mail that the mailbox has caught."""
+
+    id: int
+    to: str
+    subject: str
+    text: str
+    html: str
+    received_at: AwareDatetime
+
+
+class CaughtMails(BaseModel):
+    """The mails, the last one first."""
+
+    items: list[CaughtMail]
+
+
+class _Kept(NamedTuple):
+    """A mail as it came."""
+
+    mail_id: int
+    received_at: datetime
+    recipients: list[str]
+    source: bytes
+
+    @property
+    def parsed(self) -> EmailMessage:
+        return message_from_bytes(self.source, EmailMessage, policy=default)
+
+    @property
+    def mail(self) -> CaughtMail:
+        parsed = self.parsed
+        return CaughtMail(
+            id=self.mail_id,
+            to=", ".join(self.recipients),
+            subject=str(parsed["Subject"] or ""),
+            text=_part(parsed, "plain"),
+            html=_part(parsed, "html"),
+            received_at=self.received_at,
+        )
+
+
+def _in_development(guest: AnyGuest) -> Guest:
+    """The guest. Raises NotFound where people sign in, and where mails go to a real server."""
+    settings = guest.backend.settings
+    if settings.auth != "dev" or not settings.mailbox:
+        raise NotFound("there is no development mailbox here")
+    return guest
+
+
+Developer = Annotated[Guest, Depends(_in_development)]
+MailId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get(
+    "/dev/mail",
+    summary="Mails that were caught",
+    operation_id="list_mails",
+    tags=["development"],
+    response_model=CaughtMails,
+    responses={200: {"content": {"text/html": {}}}},
+)
+async def show_all(
+    guest: Developer,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT)] = LIMIT,
+) -> Response:
+    """What the embedded mailbox has caught, the last one first: in development only.
+
+    JSON for who accepts `application/json`, else a page. `before` is the id of a mail: those that
+    came before it.
+    """
+    if _wants_json(guest):
+        mails = await _mails(guest, before, limit)
+        return JSONResponse({"items": [each.mail.model_dump(mode="json") for each in mails]})
+    mails = await _mails(guest, before, _PAGE + 1)
+    return guest.page(
+        "caught_mails.html",
+        mails=[each.mail for each in mails[:_PAGE]],
+        older=mails[_PAGE - 1].mail_id if len(mails) > _PAGE else None,
+    )
+
+
+@router.get("/dev/mail/{mail_id}", include_in_schema=False)
+async def show(
+    guest: Developer, mail_id: MailId, view: Annotated[As, Query()] = As.HTML
+) -> Response:
+    """One mail. Raises NotFound for one that was never there, or is not any more."""
+    kept = await _kept(guest, mail_id)
+    return guest.page(
+        "caught_mail.html",
+        headers={"Content-Security-Policy": f"{POLICY}; frame-src 'self'"},
+        mail=kept.mail,
+        sender=str(kept.parsed["From"]),
+        source=kept.source.decode("utf-8", "replace"),
+        view=view,
+    )
+
+
+@router.get("/dev/mail/{mail_id}/html", include_in_schema=False)
+async def show_html(guest: Developer, mail_id: MailId) -> Response:
+    """A mail's HTML by itself, for the frame that it is shown in; its links open beside it."""
+    html = (await _kept(guest, mail_id)).mail.html
+    headers = {"Content-Security-Policy": _FRAMED, "X-Frame-Options": "SAMEORIGIN"}
+    return HTMLResponse(html.replace("<head>", '<head><base target="_blank">', 1), headers=headers)
+
+
+async def _mails(guest: Guest, before: int | None, limit: int) -> list[_Kept]:
+    async with guest.backend.pool.connection() as connection:
+        return await _read(connection, _LIST, [before, limit])
+
+
+async def _kept(guest: Guest, mail_id: int) -> _Kept:
+    async with guest.backend.pool.connection() as connection:
+        found = await _read(connection, _ONE, [mail_id])
+    if not found:
+        raise NotFound("there is no such mail")
+    return found[0]
+
+
+async def _read(connection: AsyncConnection, query: str, given: list[Any]) -> list[_Kept]:
+    return [_Kept(*row) for row in await (await connection.execute(query, given)).fetchall()]
+
+
+def _part(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    return str(part.get_content()) if part else ""
+
+
+def _wants_json(guest: Guest) -> bool:
+    accepted = guest.request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
