@@ -29,14 +29,14 @@ RUN pip install --no-build-isolation --no-deps --no-index -e . \
 
 FROM python:3.11.14-slim-trixie
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin cpor \
-    && install -d -o 10001 -g 10001 -m 0700 /var/lib/cpor
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/cpor /run/cpor
 COPY --from=builder /opt/cpor /opt/cpor
 COPY --from=builder /app /app
 ENV PATH=/opt/cpor/bin:$PATH PYTHONDONTWRITEBYTECODE=1 CPOR_DATA_DIR=/var/lib/cpor
 WORKDIR /app
 USER 10001:10001
 VOLUME /var/lib/cpor
-# Any of: admin, service claims | relay | projector | timer | web.
+# Any of: admin, service claims | relay | projector | timer | notifier | mailbox | web.
 ENTRYPOINT ["cpor"]
 CMD ["service", "web"]
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["cpor", "health", "web"]

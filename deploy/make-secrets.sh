@@ -23,8 +23,10 @@ password > "$new/postgres_password"
 database=$(password)
 printf '%s' "$database" > "$new/database_password"
 printf 'postgresql://cpor:%s@postgres:5432/cpor' "$database" > "$new/database_url"
+# The mailbox of the deployment itself, until a mail server takes its place.
+printf 'unix:/run/cpor/mailbox' > "$new/smtp_url"
 
-for user in operator claims relay projector timer web upstream; do
+for user in operator claims relay projector timer notifier mailbox web upstream; do
   secret=$(password)
   printf '%s_PASSWORD: "%s"\n' "$(echo "$user" | tr '[:lower:]' '[:upper:]')" "$secret" \
     >> "$new/nats_passwords.conf"

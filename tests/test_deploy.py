@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from services import dead_letter
 from services.connection import UnreachableError, connect, connected
-from services.roster import SERVICES
+from services.roster import MAILBOX, SERVICES
 from services.settings import CHECKOUT, PREFIX, Settings
 from services.streams import prepare, restore, verify
 from tests.deployed import DEPLOY, NATS_SERVER, DeployedNats, deployed_nats, make_secrets
@@ -101,13 +101,14 @@ def test_containers_may_do_as_little_as_they_must(name: str) -> None:
 
 def test_every_service_has_a_container() -> None:
     """Each service runs alone, asks itself for its health, and has a NATS user of its own."""
-    assert set(CONTAINERS) == {"postgres", "nats", "admin", *SERVICES}
-    for name in SERVICES:
+    assert set(CONTAINERS) == {"postgres", "nats", "admin", *SERVICES, MAILBOX}
+    for name in (*SERVICES, MAILBOX):
         container = CONTAINERS[name]
         assert container["command"] == ["service", name]
         assert container["healthcheck"]["test"] == ["CMD", "cpor", "health", name]
         assert container["depends_on"] == {"admin": {"condition": "service_completed_successfully"}}
-        assert set(_sources(container)) == {"database_url", f"nats_url_{name}"}
+        mail = {"smtp_url"} if name in {"notifier", "mailbox", "web"} else set[str]()
+        assert set(_sources(container)) == {"database_url", f"nats_url_{name}", *mail}
     assert CONTAINERS["admin"]["depends_on"] == {
         "postgres": {"condition": "service_healthy"},
         "nats": {"condition": "service_healthy"},
@@ -159,7 +160,7 @@ async def test_secrets_are_made_once(tmp_path: Path) -> None:
 def test_variables_of_the_containers_are_settings() -> None:
     """Every `CPOR_*` variable in the files is one that the settings know."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    known |= {f"{PREFIX}DATABASE_URL_FILE", f"{PREFIX}NATS_URL_FILE"}
+    known |= {f"{PREFIX}{name}_URL_FILE" for name in ("DATABASE", "NATS", "SMTP")}
     for container in CONTAINERS.values():
         ours = {name for name in container.get("environment", {}) if name.startswith(PREFIX)}
         assert ours <= known
@@ -248,11 +249,11 @@ PUBLISHED = {
     "$JS.API.STREAM.CREATE.CPOR_EVENTS": {"operator", "claims", "relay"},
     "$JS.API.STREAM.CREATE.ANOTHER": {"operator"},
     "$JS.API.STREAM.MSG.GET.CPOR_COMMANDS": {"operator", "claims"},
-    "$JS.API.STREAM.MSG.GET.CPOR_EVENTS": {"operator", "relay", "projector"},
+    "$JS.API.STREAM.MSG.GET.CPOR_EVENTS": {"operator", "relay", "projector", "notifier"},
     "$JS.API.STREAM.MSG.GET.CPOR_DEAD_LETTERS": {"operator", "web"},
     "$JS.API.STREAM.MSG.DELETE.CPOR_DEAD_LETTERS": {"operator", "web"},
     "$JS.API.CONSUMER.CREATE.CPOR_COMMANDS.another": {"operator"},
-    "$JS.API.CONSUMER.CREATE.CPOR_EVENTS.projector-1": {"operator", "projector"},
+    "$JS.API.CONSUMER.CREATE.CPOR_EVENTS.projector-1": {"operator", "projector", "notifier"},
     "$JS.API.CONSUMER.LIST.CPOR_EVENTS": {"operator", "web"},
     "$JS.API.CONSUMER.DELETE.CPOR_COMMANDS.claims": {"operator"},
     "$JS.API.CONSUMER.MSG.NEXT.CPOR_COMMANDS.claims": {"operator", "claims"},
@@ -273,7 +274,10 @@ SUBSCRIBED = {
 }
 """Who may listen to what."""
 
-USERS = ("operator", "claims", "relay", "projector", "timer", "web", "upstream")
+USERS = (
+    *("operator", "claims", "relay", "projector", "timer"),
+    *("notifier", "mailbox", "web", "upstream"),
+)
 
 
 @pytest.mark.fault(70)
