@@ -27,7 +27,7 @@ from services.health import Report, State
 from services.notifier import outbox
 from services.notifier.outbox import Waiting
 from services.notifier.post import MailServer, Post, PostUnreachable, Refused
-from services.notifier.writer import NoAddress, Writer, Written
+from services.notifier.writer import NoAddress, Unwanted, Writer, Written
 from services.settings import Settings
 
 WORKERS: Final = 4
@@ -158,6 +158,9 @@ class Courier:
             written = await self._writer.write(connection, notices)
         except NoAddress as nobody:
             await outbox.parked(connection, ids, str(nobody))
+            return ids
+        except Unwanted as reason:
+            await outbox.dropped(connection, ids, str(reason))
             return ids
         except (LookupError, ValueError) as error:
             _log.error("mail_not_written", notice=notice_id, kind=notice.kind, exc_info=error)

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from unicodedata import category
 
 from css_inline import CSSInliner
@@ -26,35 +26,53 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 
 
-def mail(
-    letter: Letter,
-    tongue: Tongue,
-    *,
-    sender: str,
-    to: Person,
-    key: str,
-    now: datetime,
-) -> EmailMessage:
-    """The mail. Its Message-ID follows from the key: sent again, it is known as the same."""
+class Envelope(NamedTuple):
+    """What a mail says of itself, besides its words."""
+
+    message_id: str
+    sender: str
+    to: Person
+    date: datetime
+    preferences: str
+    """Where the recipient may change how to be told, and whether reminded."""
+    is_reminder: bool
+    """Programs can switch it off by themselves (RFC 8058)."""
+
+
+def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
+    """The mail, as it is handed to the server."""
     brand = tongue.say("Partner associations")
     message = EmailMessage(policy=SMTP)
-    message["Message-ID"] = f"<{sha256(key.encode()).hexdigest()[:40]}@{_domain(sender)}>"
-    message["Date"] = format_datetime(now)
-    message["From"] = Address(brand, addr_spec=sender)
-    message["To"] = Address(one_line(to.name), addr_spec=to.address)
+    message["Message-ID"] = envelope.message_id
+    message["Date"] = format_datetime(envelope.date)
+    message["From"] = Address(brand, addr_spec=envelope.sender)
+    message["To"] = Address(one_line(envelope.to.name), addr_spec=envelope.to.address)
     message["Subject"] = one_line(letter.subject)
     message["Content-Language"] = tongue.language.value
     message["Auto-Submitted"] = "auto-generated"
+    if envelope.is_reminder:
+        message["List-Unsubscribe"] = f"<{envelope.preferences}/unsubscribe>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     said = {
         "letter": letter,
         "language": tongue.language.value,
         "brand": brand,
+        "preferences": envelope.preferences,
+        "preferences_text": tongue.say("Language, time zone and reminders"),
         "address_text": tongue.say("If the button does not work, this is where it leads:"),
     }
     message.set_content(_template("mail.txt").render(said), cte="quoted-printable")
     html = _INLINER.inline(_template("mail.html").render(said))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
+
+
+def message_id(notice_id: int, key: str, sender: str) -> str:
+    """Names the mail of a notice: sent again, it is known as the same.
+
+    The number in front finds the notice when the mail comes back.
+    """
+    return f"<{notice_id}.{sha256(key.encode()).hexdigest()[:32]}@{_domain(sender)}>"
 
 
 def one_line(text: str) -> str:

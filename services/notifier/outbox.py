@@ -87,6 +87,9 @@ _PARKED: Final = """
 UPDATE cpor.notices SET state = 'parked', ended_at = now(), attempts = attempts + 1, words = %s
 WHERE notice_id = ANY(%s)
 """
+_DROPPED: Final = """
+UPDATE cpor.notices SET state = 'dropped', ended_at = now(), words = %s WHERE notice_id = ANY(%s)
+"""
 _RECENTLY: Final = """
 SELECT now() - ended_at FROM cpor.notices WHERE state = 'sent' AND address_digest = %s
 ORDER BY ended_at DESC OFFSET %s LIMIT 1
@@ -219,6 +222,11 @@ async def later(
 async def parked(connection: AsyncConnection, notices: Sequence[int], words: str) -> None:
     """Refused for good, for this reason; an operator may have it sent again."""
     await connection.execute(_PARKED, [words, list(notices)])
+
+
+async def dropped(connection: AsyncConnection, notices: Sequence[int], words: str) -> None:
+    """Not sent after all, for this reason."""
+    await connection.execute(_DROPPED, [words, list(notices)])
 
 
 def _waiting(

@@ -5,7 +5,6 @@ So the outbox holds nothing about anybody, and whoever was erased (R30) gets no 
 
 from collections.abc import Iterable, Mapping, Sequence
 from email.message import EmailMessage
-from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,16 +13,18 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 
 from domain.claim import Claim, ClaimEvent
-from domain.notice import Kind, Recipient
+from domain.notice import REMINDERS, Kind, Recipient
 from domain.resource import Wording
 from projections.board import ClaimRow, past
 from services import consent_token
 from services.clock import real_now
 from services.consent_key import known_keys
 from services.consent_token import ConsentLink
+from services.notifier import preference
 from services.notifier.letter import Case, Person, Tongue, digest, letter
-from services.notifier.mail import mail
+from services.notifier.mail import Envelope, mail, message_id
 from services.notifier.outbox import Waiting
+from services.notifier.preference import Preference
 from services.resource import load_catalogue
 from services.settings import Settings
 from services.store import EventMapper
@@ -37,6 +38,10 @@ WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version
 _CONTACTS: Final = "SELECT contact_id, name, email FROM cpor.contacts WHERE contact_id = ANY(%s)"
 
 
+class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
+    """The recipient does not want to be told."""
+
+
 class NoAddress(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
     """There is nobody to send it to."""
 
@@ -46,11 +51,8 @@ class Written(NamedTuple):
 
     message: EmailMessage
     address: str
-
-    @property
-    def address_digest(self) -> bytes:
-        """Tells mails to one address from others', without telling the address."""
-        return sha256(self.address.casefold().encode()).digest()
+    address_digest: bytes
+    """Tells mails to one address from others', without telling the address."""
 
 
 class Writer:
@@ -63,13 +65,18 @@ class Writer:
     async def write(self, connection: AsyncConnection, notices: Sequence[Waiting]) -> Written:
         """The mail of one notice, or of several to the reviewers.
 
-        Raises NoAddress when the recipient's address is not known, or not any more.
+        Raises NoAddress when the recipient's address is not known, or not any more, and Unwanted
+        for a reminder to somebody who wants none.
         """
         first = notices[0]
         claims = await _events(connection, {each.claim_id for each in notices})
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
         people = await _people(connection, rows.values())
         to = self._to(first.recipient, rows[first.claim_id], people)
+        address_digest = await preference.digest_of(connection, to.address)
+        chosen = await preference.preference_of(connection, address_digest)
+        if first.kind in REMINDERS and not chosen.reminders:
+            raise Unwanted("the recipient has switched reminders off")
         keys = await known_keys(connection)
         cases = [
             self._case(
@@ -80,21 +87,24 @@ class Writer:
             )
             for each in notices
         ]
-        tongue = self._tongue(claims[first.claim_id])
+        tongue = self._tongue(claims[first.claim_id], chosen)
         words = (
             letter(cases[0], tongue)
             if len(cases) == 1
             else digest(cases, tongue, f"{self._settings.public_url}/queue")
         )
-        message = mail(
-            words,
-            tongue,
-            sender=self._settings.mail_from,
+        key = f"{first.claim_id}-{first.version}/{first.recipient}/{first.kind}/{first.number}"
+        sender, public_url = self._settings.mail_from, self._settings.public_url
+        envelope = Envelope(
+            message_id=message_id(first.notice_id, key, sender),
+            sender=sender,
             to=to,
-            key=f"{first.claim_id}-{first.version}/{first.recipient}/{first.kind}/{first.number}",
-            now=real_now(),
+            date=real_now(),
+            preferences=preference.address(public_url, preference.sign(address_digest, keys)),
+            is_reminder=first.kind in REMINDERS,
         )
-        return Written(message, to.address)
+        message = mail(words, tongue, envelope)
+        return Written(message, to.address, address_digest)
 
     def _to(self, recipient: Recipient, row: ClaimRow, people: Mapping[UUID, Person]) -> Person:
         """Whoever the contact is by now: a partner may have corrected an address meanwhile."""
@@ -137,10 +147,17 @@ class Writer:
         link = ConsentLink.of(notice.claim_id, notice.version, row.due_at)
         return consent_token.address(self._settings.public_url, consent_token.sign(link, keys))
 
-    def _tongue(self, events: Sequence[ClaimEvent]) -> Tongue:
-        """The system's language, and the programme's time zone as the claim has recorded it."""
+    def _tongue(self, events: Sequence[ClaimEvent], chosen: Preference) -> Tongue:
+        """As the recipient likes it.
+
+        Else in the system's language, and in the programme's time zone as the claim recorded it.
+        """
         zone = next(each.policy.time_zone for each in events if isinstance(each, Claim.Submitted))
-        return Tongue(Language(self._settings.language), ZoneInfo(zone), self._product_name)
+        return Tongue(
+            chosen.language or Language(self._settings.language),
+            chosen.time_zone or ZoneInfo(zone),
+            self._product_name,
+        )
 
     def _product_name(self, code: str) -> Wording | None:
         product = self._catalogue.find(code)

@@ -61,9 +61,19 @@ CREATE TABLE cpor.mailbox (
 );
 COMMENT ON TABLE cpor.mailbox IS 'What the development mailbox has caught, the last of it';
 """
+PREFERENCES = """
+CREATE TABLE cpor.mail_preferences (
+    address_digest bytea PRIMARY KEY,
+    reminders boolean NOT NULL,
+    language text,
+    time_zone text
+);
+COMMENT ON TABLE cpor.mail_preferences IS
+    'How people like to hear from us; they are known by a keyed digest of their address';
+"""
 
 
 def upgrade() -> None:
     """Make the tables."""
-    for statements in (NOTICES, REMINDERS, POSITION, MAILBOX):
+    for statements in (NOTICES, REMINDERS, POSITION, MAILBOX, PREFERENCES):
         op.execute(statements)

@@ -1,0 +1,115 @@
+"""What operators see of the outbox, and do about it: mails that wait, and parked ones."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from domain.notice import Kind, Recipient
+from services.notifier.outbox import CHANNEL
+
+_COUNTS: Final = """
+SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'parked'),
+    min(created_at) FILTER (WHERE state = 'waiting')
+FROM cpor.notices WHERE state IN ('waiting', 'parked')
+"""
+_COLUMNS: Final = """
+notice_id, claim_id, version, recipient, kind, number, state, attempts, created_at,
+coalesce(ended_at, next_at), words
+"""
+_LIST: Final = f"""
+SELECT {_COLUMNS} FROM cpor.notices
+WHERE state = %s AND notice_id < coalesce(%s, 9223372036854775807)
+ORDER BY notice_id DESC LIMIT %s
+"""  # noqa: S608 - the columns are ours
+_ONE: Final = f"SELECT {_COLUMNS} FROM cpor.notices WHERE notice_id = %s"  # noqa: S608 - as above
+_OF_CUSTOMER: Final = f"""
+SELECT {_COLUMNS} FROM cpor.notices
+WHERE claim_id = %s AND version = %s AND recipient = 'customer' AND kind = 'consent_notice'
+"""  # noqa: S608 - as above
+_AGAIN: Final = """
+UPDATE cpor.notices SET state = 'waiting', attempts = 0, created_at = now(), next_at = now(),
+    ended_at = NULL
+WHERE state = 'parked' AND notice_id = coalesce(%s, notice_id)
+"""
+_BOUNCED: Final = """
+UPDATE cpor.notices SET state = 'parked', ended_at = now(), words = %s
+WHERE notice_id = %s AND state = 'sent'
+"""
+
+
+class Standing(NamedTuple):
+    """How the outbox is."""
+
+    waiting: int
+    parked: int
+    waiting_since: datetime | None
+    """Since when the one that waits longest does."""
+
+
+class Notice(NamedTuple):
+    """A notice, and what has become of it."""
+
+    notice_id: int
+    claim_id: UUID
+    version: int
+    recipient: Recipient
+    kind: Kind
+    number: int
+    state: str
+    """`waiting`, `sent`, `parked` or `dropped`."""
+    attempts: int
+    created_at: datetime
+    at: datetime
+    """When that became of it; of one that waits, when it is tried next."""
+    words: str
+    """What the mail server said last, or why it was not asked."""
+
+
+async def standing(connection: AsyncConnection) -> Standing:
+    """How many mails wait and were parked."""
+    row = await (await connection.execute(_COUNTS)).fetchone()
+    return Standing(*row) if row else Standing(0, 0, None)
+
+
+async def notices(
+    connection: AsyncConnection, state: str, *, before: int | None = None, limit: int
+) -> Sequence[Notice]:
+    """Notices in a state, the last one first; `before` pages on."""
+    rows = await connection.execute(_LIST, [state, before, limit])
+    return [_notice(row) for row in await rows.fetchall()]
+
+
+async def find(connection: AsyncConnection, notice_id: int) -> Notice | None:
+    """One notice."""
+    row = await (await connection.execute(_ONE, [notice_id])).fetchone()
+    return _notice(row) if row else None
+
+
+async def consent_notice(
+    connection: AsyncConnection, claim_id: UUID, version: int
+) -> Notice | None:
+    """What has become of the customer's notice of an approval; None before it was planned."""
+    row = await (await connection.execute(_OF_CUSTOMER, [claim_id, version])).fetchone()
+    return _notice(row) if row else None
+
+
+async def send_again(connection: AsyncConnection, notice_id: int | None = None) -> int:
+    """Let a notice that was parked wait to be sent again, or all of them; how many."""
+    again = (await connection.execute(_AGAIN, [notice_id])).rowcount
+    if again:
+        await connection.execute(f"NOTIFY {CHANNEL}")
+    return again
+
+
+async def bounced(connection: AsyncConnection, notice_id: int, words: str) -> bool:
+    """Note that a mail came back after all; whether it was one that was sent."""
+    marked = await connection.execute(_BOUNCED, [f"bounced: {words}", notice_id])
+    return marked.rowcount > 0
+
+
+def _notice(row: Sequence[Any]) -> Notice:
+    found = Notice(*row)
+    return found._replace(recipient=Recipient(found.recipient), kind=Kind(found.kind))

@@ -1,0 +1,101 @@
+"""How somebody likes to hear from us: language, time zone, and whether reminded at all.
+
+It is kept by a keyed digest of the address, so that nobody's address stands beside it, and changed
+by a link that stands in every mail: whoever reads the address's mails may say so, without account.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from struct import Struct
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
+
+from psycopg import AsyncConnection
+
+from services.secret import secret
+from services.web.page.translation import Language
+
+_SECRET: Final = "mail-address"  # noqa: S105 - its name
+_PURPOSE: Final = b"cpor: how somebody likes to hear from us\0"
+_DIGEST: Final = 16
+_FACTS: Final = Struct(f">I{_DIGEST}s")
+"""The key's number, and the address's digest."""
+_TAG: Final = 16
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{48}")
+"""36 bytes are 48 letters without a remainder: no two texts are the same token."""
+
+_READ: Final = """
+SELECT reminders, language, time_zone FROM cpor.mail_preferences WHERE address_digest = %s
+"""
+_KEEP: Final = """
+INSERT INTO cpor.mail_preferences (address_digest, reminders, language, time_zone)
+VALUES (%s, %s, %s, %s)
+ON CONFLICT (address_digest) DO UPDATE SET reminders = excluded.reminders,
+    language = excluded.language, time_zone = excluded.time_zone
+"""
+
+
+class Preference(NamedTuple):
+    """What somebody has chosen; None where that was nothing."""
+
+    reminders: bool = True
+    language: Language | None = None
+    time_zone: ZoneInfo | None = None
+
+
+async def digest_of(connection: AsyncConnection, address: str) -> bytes:
+    """What an address is known by."""
+    key = await secret(connection, _SECRET)
+    return hmac.digest(key, address.casefold().encode(), sha256)[:_DIGEST]
+
+
+def sign(address_digest: bytes, keys: Mapping[int, bytes]) -> str:
+    """The token of the link in somebody's mails, signed with the newest of the keys."""
+    number = max(keys)
+    facts = _FACTS.pack(number, address_digest)
+    return base64.urlsafe_b64encode(facts + _tag(keys[number], facts)).decode()
+
+
+def read(token: str, keys: Mapping[int, bytes]) -> bytes | None:
+    """Whose token it is, as a digest of the address; None for one that is not ours."""
+    if not _TOKEN.fullmatch(token):
+        return None
+    signed = base64.urlsafe_b64decode(token)
+    facts, tag = signed[: _FACTS.size], signed[_FACTS.size :]
+    number, address_digest = _FACTS.unpack(facts)
+    key = keys.get(number)
+    if key is None or not hmac.compare_digest(tag, _tag(key, facts)):
+        return None
+    return bytes(address_digest)
+
+
+def address(public_url: str, token: str) -> str:
+    """Where it can be changed."""
+    return f"{public_url}/mails/{token}"
+
+
+async def preference_of(connection: AsyncConnection, address_digest: bytes) -> Preference:
+    """What somebody has chosen."""
+    row = await (await connection.execute(_READ, [address_digest])).fetchone()
+    if row is None:
+        return Preference()
+    reminders, language, time_zone = row
+    known = time_zone in available_timezones()
+    return Preference(
+        reminders,
+        Language(language) if language else None,
+        ZoneInfo(time_zone) if known else None,
+    )
+
+
+async def keep(connection: AsyncConnection, address_digest: bytes, chosen: Preference) -> None:
+    """Remember what somebody has chosen."""
+    zone = chosen.time_zone.key if chosen.time_zone else None
+    await connection.execute(_KEEP, [address_digest, chosen.reminders, chosen.language, zone])
+
+
+def _tag(key: bytes, facts: bytes) -> bytes:
+    return hmac.digest(key, _PURPOSE + facts, sha256)[:_TAG]
