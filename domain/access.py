@@ -115,3 +115,8 @@ def may_know_reviewers(actor: Actor) -> bool:
 def may_read_commands(actor: Actor) -> bool:
     """Whether the actor sees by which command, sent by whom, an event was caused."""
     return actor.role in {Role.AUDITOR, Role.OPERATOR}
+
+
+def may_know_of_mails(actor: Actor) -> bool:
+    """Whether the actor sees what became of a mail to somebody else (R26)."""
+    return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}

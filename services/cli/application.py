@@ -27,6 +27,7 @@ COMMANDS = {
     "rebuild": "rebuild",
     "doctor": "doctor",
     "dead-letters": "dead_letters",
+    "mails": "mails",
     "consent-keys": "consent_keys",
 }
 """Each command's module in this package; `register(app)` there adds it to the application."""

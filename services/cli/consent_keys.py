@@ -1,18 +1,13 @@
 """`cpor consent-keys`: the keys that customers' links are signed with."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from psycopg import AsyncConnection
+from services.cli.database import on_database
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_Result = TypeVar("_Result")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +23,7 @@ def list_keys(as_json: Json = False) -> None:
     """List the keys that links are checked with; the newest one signs."""
     from services.consent_key import known_keys
 
-    numbers = sorted(_run(known_keys))
+    numbers = sorted(on_database(known_keys))
     if as_json:
         typer.echo(json.dumps({"keys": numbers, "signing": numbers[-1]}))
         return
@@ -40,7 +35,7 @@ def rotate(as_json: Json = False) -> None:
     """Make a new key; links that were signed before stay good."""
     from services import consent_key
 
-    number = _run(consent_key.rotate)
+    number = on_database(consent_key.rotate)
     typer.echo(
         json.dumps({"signing": number}) if as_json else f"Key {number} signs new links from now on."
     )
@@ -56,7 +51,7 @@ def remove(
     from services.consent_key import remove as forget
 
     try:
-        _run(lambda connection: forget(connection, number))
+        on_database(lambda connection: forget(connection, number))
     except KeyNotRemoved as error:
         end(str(error), ExitCode.REFUSED)
     typer.echo(
@@ -64,28 +59,3 @@ def remove(
         if as_json
         else f"Key {number} is removed, and every link that it signed is dead."
     )
-
-
-def _run(work: "Callable[[AsyncConnection], Awaitable[_Result]]") -> _Result:
-    """Do it on the database; one that is not there is a sentence and an exit code."""
-    import psycopg
-
-    from services.cli.ending import ExitCode, end
-    from services.embedded.address import resolved
-    from services.settings import load
-
-    database_url = resolved(load()).database_url
-
-    async def work_on_database() -> _Result:
-        async with await psycopg.AsyncConnection.connect(
-            database_url, autocommit=True
-        ) as connection:
-            return await work(connection)
-
-    try:
-        return asyncio.run(work_on_database())
-    except psycopg.errors.UndefinedTable as error:
-        end(f"The database has no tables yet ({error.diag.message_primary}).", ExitCode.REFUSED)
-    except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split())
-        end(f"The database can't be reached: {reason}", ExitCode.UNREACHABLE)

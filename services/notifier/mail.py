@@ -10,7 +10,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 from unicodedata import category
@@ -67,14 +66,6 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     return message
 
 
-def message_id(notice_id: int, key: str, sender: str) -> str:
-    """Names the mail of a notice: sent again, it is known as the same.
-
-    The number in front finds the notice when the mail comes back.
-    """
-    return f"<{notice_id}.{sha256(key.encode()).hexdigest()[:32]}@{_domain(sender)}>"
-
-
 def one_line(text: str) -> str:
     """A text for a header: on one line, and without what is not seen."""
     seen = "".join(" " if category(each) in _INVISIBLE else each for each in text)
@@ -90,7 +81,3 @@ def _template(name: str) -> Template:
         keep_trailing_newline=True,
     )
     return environment.get_template(name)
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2]

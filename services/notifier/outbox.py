@@ -7,6 +7,7 @@ anybody twice.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -107,6 +108,22 @@ class Waiting(NamedTuple):
     number: int
     attempts: int
     created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """What its mail is called: by the event, who is told and what, however often it is sent."""
+        return mail_name(*self[:6])
+
+
+def mail_name(
+    notice_id: int, claim_id: UUID, version: int, recipient: str, kind: str, number: int
+) -> str:
+    """The name of a notice's mail; the number in front finds the notice when the mail comes back.
+
+    The rest tells it from names that somebody makes up.
+    """
+    key = f"{claim_id}-{version}/{recipient}/{kind}/{number}"
+    return f"{notice_id}.{sha256(key.encode()).hexdigest()[:32]}"
 
 
 async def lock_position(connection: AsyncConnection) -> int:

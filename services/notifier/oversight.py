@@ -1,5 +1,6 @@
 """What operators see of the outbox, and do about it: mails that wait, and parked ones."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -8,7 +9,9 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain.notice import Kind, Recipient
-from services.notifier.outbox import CHANNEL
+from services.notifier.outbox import CHANNEL, mail_name
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 _COUNTS: Final = """
 SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'parked'),
@@ -104,10 +107,15 @@ async def send_again(connection: AsyncConnection, notice_id: int | None = None) 
     return again
 
 
-async def bounced(connection: AsyncConnection, notice_id: int, words: str) -> bool:
-    """Note that a mail came back after all; whether it was one that was sent."""
-    marked = await connection.execute(_BOUNCED, [f"bounced: {words}", notice_id])
-    return marked.rowcount > 0
+async def bounced(connection: AsyncConnection, message_id: str, words: str) -> int | None:
+    """Note that a mail came back after all: its notice; None for one that was not sent."""
+    name = message_id.strip().removeprefix("<").partition("@")[0]
+    number = name.partition(".")[0]
+    notice = await find(connection, int(number)) if _NUMBER.fullmatch(number) else None
+    if notice is None or mail_name(*notice[:6]) != name:
+        return None
+    marked = await connection.execute(_BOUNCED, [f"bounced: {words}", notice.notice_id])
+    return notice.notice_id if marked.rowcount else None
 
 
 def _notice(row: Sequence[Any]) -> Notice:

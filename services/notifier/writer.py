@@ -22,7 +22,7 @@ from services.consent_key import known_keys
 from services.consent_token import ConsentLink
 from services.notifier import preference
 from services.notifier.letter import Case, Person, Tongue, digest, letter
-from services.notifier.mail import Envelope, mail, message_id
+from services.notifier.mail import Envelope, mail
 from services.notifier.outbox import Waiting
 from services.notifier.preference import Preference
 from services.resource import load_catalogue
@@ -93,10 +93,9 @@ class Writer:
             if len(cases) == 1
             else digest(cases, tongue, f"{self._settings.public_url}/queue")
         )
-        key = f"{first.claim_id}-{first.version}/{first.recipient}/{first.kind}/{first.number}"
         sender, public_url = self._settings.mail_from, self._settings.public_url
         envelope = Envelope(
-            message_id=message_id(first.notice_id, key, sender),
+            message_id=f"<{first.name}@{sender.rpartition('@')[2]}>",
             sender=sender,
             to=to,
             date=real_now(),

@@ -10,18 +10,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from psycopg import AsyncConnection
 from starlette.datastructures import FormData
 
-from domain.access import may_read_documents
-from domain.claim import ClaimEvent
+from domain.access import may_know_of_mails, may_read_documents
+from domain.actor import Actor
+from domain.claim import Claim, ClaimEvent
 from domain.command import ReviewersReason
 from domain.refusal import FieldError, Invalid, NotFound
-from domain.vocabulary import ActionReason
+from domain.vocabulary import ActionReason, Consent
 from projections.board import ClaimRow, past
 from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
 from projections.position import reached
 from services.cloudevent import COMMAND_ID_PATTERN
+from services.notifier.oversight import Notice, consent_notice
 from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
@@ -67,6 +70,8 @@ class Read(NamedTuple):
     events: tuple[ClaimEvent, ...]
     position: int
     """How far the board had come: what comes later is told to the open page."""
+    undelivered: Notice | None = None
+    """The customer's notice of the approval, when it was refused or came back."""
 
 
 @router.get("/claims/{claim_id}")
@@ -106,12 +111,30 @@ async def read(visit: Visit, claim_id: UUID) -> Read:
         events = tuple(await events_of(connection, claim_id))
         row = past(events) or row
         contacts = await contacts_of(connection, [row])
+        undelivered = await _undelivered(connection, visit.actor, events)
     view = ClaimView.of(row, contacts, reader=visit.actor, now=visit.now)
-    return Read(row, view, events, position)
+    return Read(row, view, events, position, undelivered)
+
+
+async def _undelivered(
+    connection: AsyncConnection, reader: Actor, events: Sequence[ClaimEvent]
+) -> Notice | None:
+    """The customer's notice of the consent period that runs, if it could not be delivered.
+
+    For those who can do something about it: its period runs on (R15d).
+    """
+    row = past(events)
+    approved = next((each for each in reversed(events) if isinstance(each, Claim.Approved)), None)
+    if approved is None or row is None or row.consent is not Consent.PENDING:
+        return None
+    if not may_know_of_mails(reader):
+        return None
+    notice = await consent_notice(connection, row.claim_id, approved.originator_version)
+    return notice if notice is not None and notice.state == "parked" else None
 
 
 def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None = None) -> Response:
-    row, view, events, position = read
+    row, view, events, position, undelivered = read
     reader = visit.actor
     offered = offers(refusals(visit.backend, events, reader, visit.now))
     return visit.page(
@@ -120,6 +143,7 @@ def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None =
         row=row,
         claim=view,
         position=position,
+        undelivered=undelivered,
         facts=[fact for fact in facts_of(visit, view) if fact.text],
         deadline=open_deadline(folded(events), visit.now),
         offers=offered,

@@ -19,6 +19,7 @@ from projections.registry import PROJECTIONS
 from services import dead_letter
 from services.dead_letter import DeadLetter, DeadLetterError, NoSuchLetterError
 from services.health import State
+from services.notifier import oversight
 from services.rebuild import Phase, being_rebuilt
 from services.web import problem
 from services.web.backend import Backend
@@ -227,6 +228,8 @@ async def _state(visit: Visit) -> dict[str, Any]:
         kind, _, own = name.partition(" ")
         groups.get(kind, services)[own if kind in groups else name] = component
     last, positions, rebuilds = await _projections(backend)
+    async with backend.pool.connection() as connection:
+        mails = await oversight.standing(connection)
     try:
         letters: Sequence[DeadLetter] | None = await _newest(backend, limit=NEWEST)
     except (Unavailable, NatsError, TimeoutError):
@@ -242,6 +245,7 @@ async def _state(visit: Visit) -> dict[str, Any]:
         "rebuilds": rebuilds,
         "sizes": await _sizes(backend),
         "letters": letters,
+        "mails": mails,
         "version": VERSION,
         "policy": backend.policy.name,
         "STATE": STATE,

@@ -139,3 +139,22 @@ SIDE: Final[Mapping[str, Look]] = MappingProxyType(
         "system": Look(N_("System"), "neutral", "gear"),
     }
 )
+NOTICE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "action_required": N_("Action required"),
+        "approved": N_("Approved"),
+        "rejected": N_("Rejected"),
+        "customer_declined": N_("The customer declined"),
+        "consent_elapsed": N_("The association stands"),
+        "dispute_upheld": N_("Dispute upheld"),
+        "dispute_dismissed": N_("Dispute dismissed"),
+        "response_reminder": N_("Reminder of an answer"),
+        "dispute_reminder": N_("Reminder of a dispute"),
+        "consent_notice": N_("Notice of an association"),
+        "consent_reminder": N_("Reminder of an association"),
+        "new_work": N_("New work"),
+        "target_soon": N_("Due soon"),
+        "target_missed": N_("Target missed"),
+    }
+)
+"""What mails are about."""

@@ -1,0 +1,98 @@
+"""How somebody likes to hear from us: by the link in their mails, without an account."""
+
+from http import HTTPStatus
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query
+from fastapi.responses import RedirectResponse, Response
+
+from services.consent_key import known_keys
+from services.notifier import preference
+from services.notifier.preference import Preference
+from services.web.page.consent import Reader
+from services.web.page.route import PageRoute
+from services.web.page.taste import known_time_zones
+from services.web.page.translation import Language
+from services.web.page.visit import Guest
+
+_QUIET: Final = {"X-Robots-Tag": "noindex, nofollow"}
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@router.get("/mails/{token}")
+async def show(reader: Reader, token: str, *, done: Annotated[bool, Query()] = False) -> Response:
+    """What is chosen now."""
+    address_digest = await _whose(reader, token)
+    if address_digest is None:
+        return _dead(reader)
+    async with reader.backend.pool.connection() as connection:
+        chosen = await preference.preference_of(connection, address_digest)
+    settings = reader.backend.settings
+    return reader.page(
+        "mail_preference.html",
+        headers=_QUIET,
+        chosen=chosen,
+        usual_language=Language(settings.language),
+        usual_zone=reader.backend.policy.time_zone,
+        zones=sorted(name for name in known_time_zones() if "/" in name or name == "UTC"),
+        done=done,
+    )
+
+
+@router.post("/mails/{token}")
+async def choose(
+    reader: Reader,
+    token: str,
+    reminders: Annotated[str, Form()] = "",
+    mail_language: Annotated[str, Form()] = "",
+    time_zone: Annotated[str, Form()] = "",
+) -> Response:
+    """Remember what was chosen."""
+    chosen = Preference(
+        reminders == "yes",
+        Language(mail_language) if mail_language in list(Language) else None,
+        ZoneInfo(time_zone) if time_zone in known_time_zones() else None,
+    )
+    if not await _keep(reader, token, chosen):
+        return _dead(reader)
+    return RedirectResponse(f"/mails/{token}?done=true", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/mails/{token}/unsubscribe")
+async def ask(token: str) -> Response:
+    """Whoever opens the address for programs is led to the page: looking changes nothing."""
+    return RedirectResponse(f"/mails/{token}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/mails/{token}/unsubscribe")
+async def unsubscribe(reader: Reader, token: str) -> Response:
+    """Switch reminders off, as mail programs ask for it at one click (RFC 8058)."""
+    address_digest = await _whose(reader, token)
+    if address_digest is None:
+        return _dead(reader)
+    async with reader.backend.pool.connection() as connection:
+        chosen = await preference.preference_of(connection, address_digest)
+        await preference.keep(connection, address_digest, chosen._replace(reminders=False))
+    return RedirectResponse(f"/mails/{token}?done=true", HTTPStatus.SEE_OTHER)
+
+
+async def _whose(reader: Guest, token: str) -> bytes | None:
+    async with reader.backend.pool.connection() as connection:
+        return preference.read(token, await known_keys(connection))
+
+
+async def _keep(reader: Guest, token: str, chosen: Preference) -> bool:
+    """Whether there was somebody to keep it for."""
+    address_digest = await _whose(reader, token)
+    if address_digest is None:
+        return False
+    async with reader.backend.pool.connection() as connection:
+        await preference.keep(connection, address_digest, chosen)
+    return True
+
+
+def _dead(reader: Guest) -> Response:
+    """The same page as for a customer's link that is about nothing."""
+    return reader.page("consent_dead.html", status=HTTPStatus.NOT_FOUND, headers=_QUIET)
