@@ -15,9 +15,9 @@ from domain.notice import Kind
 from domain.resource import Wording
 from domain.vocabulary import ClockName, Dispute
 from projections.board import ClaimRow
-from services.web.page import word
-from services.web.page.translation import N_, Language, translations
-from services.web.page.word import Look
+from services.language import word
+from services.language.translation import N_, Language, translations
+from services.language.word import Look
 
 
 class Person(NamedTuple):

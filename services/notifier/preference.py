@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from psycopg import AsyncConnection
 
+from services.language.translation import Language
 from services.secret import secret
-from services.web.page.translation import Language
 
 _SECRET: Final = "mail-address"  # noqa: S105 - its name
 _PURPOSE: Final = b"cpor: how somebody likes to hear from us\0"

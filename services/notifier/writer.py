@@ -20,6 +20,7 @@ from services import consent_token
 from services.clock import real_now
 from services.consent_key import known_keys
 from services.consent_token import ConsentLink
+from services.language.translation import Language
 from services.notifier import preference
 from services.notifier.letter import Case, Person, Tongue, digest, letter
 from services.notifier.mail import Envelope, mail
@@ -28,7 +29,6 @@ from services.notifier.preference import Preference
 from services.resource import load_catalogue
 from services.settings import Settings
 from services.store import EventMapper
-from services.web.page.translation import Language
 
 _MAPPER: Final = EventMapper()
 _EVENTS: Final = """

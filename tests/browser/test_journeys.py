@@ -11,9 +11,9 @@ import pytest_asyncio
 from playwright.async_api import FilePayload, Page, expect
 
 from services.connection import connected
+from services.language import word
+from services.language.translation import Language, translations
 from services.streams import command_subject
-from services.web.page import word
-from services.web.page.translation import Language, translations
 from tests.browser.conftest import DESKTOP, LOOKS, Demo, Look, Visitors, examine
 from tests.browser.office import DENIZ, DETAILS, PROOF, Office, office_at
 

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from services.language.translation import Language
 from services.resource import load_policy
 from services.settings import Settings
 from services.web.page.saved_view import MOST
 from services.web.page.taste import Taste, Theme
 from services.web.page.time_left import end_of_today
-from services.web.page.translation import Language
 from tests.web.conftest import Site
 from tests.web.listed import query_of
 

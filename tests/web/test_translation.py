@@ -1,4 +1,4 @@
-"""Everything that the pages say is said in Turkish, too."""
+"""Everything that pages and mails say is said in Turkish, too."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,13 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from services.language.translation import LOCALE, Language, translations
 from services.settings import CHECKOUT
-from services.web.page.translation import LOCALE, Language, translations
 
 WEB: Final = CHECKOUT / "services" / "web"
 FILES: Final = sorted((LOCALE / "tr").glob("*.po"))
 PAGES: Final = [("page/**.py", "python"), ("template/**.html", "jinja2")]
-SENTENCES: Final = [("sentence.py", "python")]
+PYTHON: Final = [("**.py", "python")]
 KEYWORDS: Final[dict[str, Any]] = {
     "_": None,
     "N_": None,
@@ -26,9 +26,14 @@ KEYWORDS: Final[dict[str, Any]] = {
 
 
 def said() -> Iterator[str]:
-    """Every message of the pages and their templates, and of a claim's history."""
+    """Every message of pages, mails and histories."""
     options = {"template/**.html": {"silent": "false"}}
-    for folder, methods in ((WEB, PAGES), (CHECKOUT / "projections", SENTENCES)):
+    for folder, methods in (
+        (WEB, PAGES),
+        (CHECKOUT / "services" / "language", PYTHON),
+        (CHECKOUT / "services" / "notifier", PYTHON),
+        (CHECKOUT / "projections", [("sentence.py", "python")]),
+    ):
         for _, _, message, _, _ in extract_from_dir(folder, methods, options, keywords=KEYWORDS):
             yield message if isinstance(message, str) else message[0]
 

@@ -8,11 +8,11 @@ import pytest
 from fastapi import Request
 
 from domain.refusal import FieldError, Invalid, NotAllowed
+from services.language.translation import Language
 from services.resource import load_catalogue
 from services.web.backend import Backend
 from services.web.page import claim_form
 from services.web.page.taste import Taste, Theme
-from services.web.page.translation import Language
 from services.web.page.visit import Guest
 from services.web.page.wording import REFUSALS, SENTENCES, TITLES, in_words, problem_in_words
 from services.web.problem import ALL_PROBLEMS, body

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.language.translation import Language
 from services.web.page.file import size
 from services.web.page.moment import instant
 from services.web.page.taste import Taste, Theme
-from services.web.page.translation import Language
 
 ENGLISH: Final = Taste(Language.ENGLISH, Theme.LIGHT, ZoneInfo("Europe/Istanbul"))
 TURKISH: Final = ENGLISH._replace(language=Language.TURKISH)

@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from services.language.translation import N_
 from services.web.page.deed import COMMAND_ID
-from services.web.page.translation import N_
 from services.web.page.visit import Visit
 from services.web.page.wording import in_words
 

@@ -24,6 +24,7 @@ from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
 from projections.position import reached
 from services.cloudevent import COMMAND_ID_PATTERN
+from services.language.translation import N_
 from services.notifier.oversight import Notice, consent_notice
 from services.web.claim import events_of, readable_row
 from services.web.identifier import ClaimId
@@ -39,7 +40,6 @@ from services.web.page.name import name_of
 from services.web.page.offer import offers, primary
 from services.web.page.route import PageRoute
 from services.web.page.tongue import tongue_of
-from services.web.page.translation import N_
 from services.web.page.trial import folded, refusals
 from services.web.page.visit import Visit, Visitor
 from services.web.view import ClaimView, contacts_of

@@ -16,9 +16,9 @@ from domain.command import CreateClaim, EditClaim
 from domain.refusal import FieldError
 from domain.vocabulary import SolutionArea
 from services.json_document import pointer_to, sentence
+from services.language.translation import N_
 from services.web.page.draft import Filled
 from services.web.page.form import command_data
-from services.web.page.translation import N_
 from services.web.page.visit import Guest
 from services.web.page.wording import in_words
 

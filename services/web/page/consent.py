@@ -20,12 +20,12 @@ from domain.actor import Actor
 from domain.command import DeclineConsent
 from domain.refusal import NotAllowed, NotFound, TooLate
 from domain.vocabulary import Role
+from services.language.translation import Language
 from services.web.command import deliver
 from services.web.identifier import ClaimId
 from services.web.page import consent_case
 from services.web.page.consent_case import Answer, Case
 from services.web.page.route import PageRoute
-from services.web.page.translation import Language
 from services.web.page.visit import AnyGuest, Guest, Visitor
 from services.web.problem import OutcomeUnknown, Unavailable
 

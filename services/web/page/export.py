@@ -18,10 +18,10 @@ from xlsxwriter import Workbook
 
 from projections.board import ClaimRow
 from projections.query import MAX_LIMIT, ClaimQuery, list_claims
-from services.web.page import word
+from services.language import word
+from services.language.translation import N_
 from services.web.page.listing import read_query
 from services.web.page.route import PageRoute
-from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 
 MOST: Final = 50_000

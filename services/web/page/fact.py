@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from domain.vocabulary import Assessment, Consent, Dispute, Role, Status
 from projections.history import SOME_REVIEWER, Who
-from services.web.page import word
+from services.language import word
+from services.language.translation import N_
 from services.web.page.moment import written
 from services.web.page.name import name_of, names_of
-from services.web.page.translation import N_
 from services.web.page.visit import Visit
 from services.web.view import ClaimView, CustomerContactView, PartnerContactView
 

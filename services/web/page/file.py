@@ -4,9 +4,9 @@ from typing import Final
 
 from babel.units import format_unit
 
+from services.language.translation import translations
 from services.media_type import SUFFIXES
 from services.web.page.taste import Taste
-from services.web.page.translation import translations
 
 _UNITS: Final = (
     (1_000_000_000, "gigabyte"),

@@ -18,10 +18,10 @@ from domain.lifecycle import LIFECYCLE, Phase
 from domain.refusal import FieldError, Invalid
 from projections.insight import Insight, Period, StageFigures, insight
 from projections.stage import Step
+from services.language import word
+from services.language.translation import N_
 from services.web import problem
-from services.web.page import word
 from services.web.page.route import PageRoute
-from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 
 

@@ -12,9 +12,9 @@ from psycopg import AsyncConnection
 from domain.access import may_read_internal_notes
 from domain.actor import Actor
 from projections.board import ClaimRow
+from services.language.translation import N_
 from services.web.page.moment import ago, timed
 from services.web.page.taste import Taste
-from services.web.page.translation import N_
 
 
 class LastEvent(NamedTuple):

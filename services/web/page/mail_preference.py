@@ -8,12 +8,12 @@ from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
 from services.consent_key import known_keys
+from services.language.translation import Language
 from services.notifier import preference
 from services.notifier.preference import Preference
 from services.web.page.consent import Reader
 from services.web.page.route import PageRoute
 from services.web.page.taste import known_time_zones
-from services.web.page.translation import Language
 from services.web.page.visit import Guest
 
 _QUIET: Final = {"X-Robots-Tag": "noindex, nofollow"}

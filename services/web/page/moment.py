@@ -12,8 +12,8 @@ from babel.dates import (
 )
 from markupsafe import Markup, escape
 
+from services.language.translation import Language
 from services.web.page.taste import Taste
-from services.web.page.translation import Language
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE

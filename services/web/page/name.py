@@ -18,9 +18,9 @@ from domain.vocabulary import (
     Status,
     Turn,
 )
-from services.web.page import word
+from services.language import word
+from services.language.word import Look
 from services.web.page.visit import Visit
-from services.web.page.word import Look
 
 _LOOKS: Final[Mapping[type, Mapping[str, Look]]] = MappingProxyType(
     {

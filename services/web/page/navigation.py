@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from domain.actor import PARTNER_ROLES
 from domain.vocabulary import Role
-from services.web.page.translation import N_
+from services.language.translation import N_
 
 
 class Place(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from domain.lifecycle import RULES
 from domain.refusal import NotAllowed, NotPossible, Refusal, TooLate
 from domain.vocabulary import Status
+from services.language.translation import N_
 from services.web.page.action import ACTIONS, Action
-from services.web.page.translation import N_
 
 _PROOF_FIRST: Final = N_("Add at least one proof of execution first.")
 

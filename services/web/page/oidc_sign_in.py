@@ -9,13 +9,13 @@ import structlog
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
+from services.language.translation import N_
 from services.web import session, sign_in_attempt
 from services.web.identity import Gap, Unmapped
 from services.web.oidc import CALLBACK, ExchangeRefused, Provided
 from services.web.page.entrance import enter
 from services.web.page.route import PageRoute
 from services.web.page.taste import own_address
-from services.web.page.translation import N_
 from services.web.page.visit import AnyGuest, Guest
 from services.web.problem import InvalidToken, Unavailable
 

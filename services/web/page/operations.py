@@ -19,6 +19,8 @@ from projections.registry import PROJECTIONS
 from services import dead_letter
 from services.dead_letter import DeadLetter, DeadLetterError, NoSuchLetterError
 from services.health import State
+from services.language.translation import N_
+from services.language.word import Look
 from services.notifier import oversight
 from services.rebuild import Phase, being_rebuilt
 from services.web import problem
@@ -26,9 +28,7 @@ from services.web.backend import Backend
 from services.web.clock import Movement, move_by, simulated_clock
 from services.web.page.file import size
 from services.web.page.route import PageRoute
-from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
-from services.web.page.word import Look
 from services.web.problem import Unavailable
 from services.web.readiness import Component, survey
 from services.web.rebuilding import Rebuild

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
+from services.language import word
 from services.notifier import oversight
-from services.web.page import word
 from services.web.page.operations import Number, Operator
 from services.web.page.route import PageRoute
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
+from services.language.translation import Language
 from services.web.page.route import PageRoute
 from services.web.page.taste import (
     LANGUAGE,
@@ -15,7 +16,6 @@ from services.web.page.taste import (
     known_time_zones,
     own_address,
 )
-from services.web.page.translation import Language
 from services.web.page.visit import AnyGuest
 
 _YEAR: Final = 365 * 24 * 3600

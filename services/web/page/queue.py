@@ -12,10 +12,10 @@ from psycopg import AsyncConnection
 
 from domain.access import require_reviewer
 from domain.refusal import NotFound
+from services.language.translation import N_
 from services.web.claim import readable_row
 from services.web.page.route import PageRoute
 from services.web.page.time_left import day_of, times_left
-from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 from services.web.page.work import take_next, work_for
 from services.web.problem import OutcomeUnknown, Unavailable

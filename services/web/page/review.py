@@ -16,6 +16,7 @@ from domain.lifecycle import Phase
 from domain.refusal import NotFound
 from projections.board import ClaimRow, past
 from projections.history import Kind, comments
+from services.language.translation import N_
 from services.web.claim import events_of
 from services.web.identifier import ClaimId
 from services.web.page import file
@@ -34,7 +35,6 @@ from services.web.page.queue import (
 )
 from services.web.page.route import PageRoute
 from services.web.page.time_left import day_of, times_left
-from services.web.page.translation import N_
 from services.web.page.visit import Visit
 from services.web.page.work import rejecters, standing, taking
 from services.web.view import ClaimView, contacts_of

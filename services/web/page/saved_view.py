@@ -13,10 +13,10 @@ from domain.actor import Actor
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import ClockName, Role, Sla, Turn
 from projections.query import ClaimQuery
+from services.language.translation import N_
 from services.web.page.listing import MOMENT, PLAIN, address, read_query
 from services.web.page.route import PageRoute
 from services.web.page.time_left import end_of_today
-from services.web.page.translation import N_
 from services.web.page.visit import Visit, Visitor
 
 MOST: Final = 30

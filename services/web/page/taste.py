@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from babel import negotiate_locale
 from fastapi import Request
 
+from services.language.translation import Language
 from services.settings import Settings
-from services.web.page.translation import Language
 
 
 class Theme(StrEnum):

@@ -17,14 +17,15 @@ from markupsafe import Markup
 from typing_extensions import override
 
 from domain.actor import Actor
+from services.language import word
+from services.language.translation import Language, translations
+from services.language.word import Look
 from services.web import session
 from services.web.backend import Backend, Served
-from services.web.page import moment, word
+from services.web.page import moment
 from services.web.page.icon import icon
 from services.web.page.navigation import Place, places_for
 from services.web.page.taste import Taste, taste_of
-from services.web.page.translation import Language, translations
-from services.web.page.word import Look
 from services.web.page.wording import in_words, problem_in_words, refusal_in_words
 from services.web.session import Person
 

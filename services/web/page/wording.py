@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from services.language import word
+from services.language.translation import N_, Language
 from services.web.document import MAX_UPLOAD_BYTES
-from services.web.page import word
-from services.web.page.translation import N_, Language
 
 if TYPE_CHECKING:  # a visit knows these words itself
     from services.web.page.visit import Guest

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from services.web.page.translation import N_
+from services.language.translation import N_
 
 
 class Look(NamedTuple):

@@ -1,6 +1,6 @@
-"""The pages' languages: what they say in English stands in them, in Turkish beside them.
+"""The languages of pages and mails: English stands in them, Turkish beside them.
 
-The folder `locale/tr` has a catalogue for each part of the pages; together they are the language.
+The folder `locale/tr` has a catalogue for each part; together they are the language.
 """
 
 import gettext
@@ -14,11 +14,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 
-LOCALE: Final = Path(__file__).parent.parent / "locale"
+LOCALE: Final = Path(__file__).parent / "locale"
 
 
 class Language(StrEnum):
-    """What people may read the pages in."""
+    """What people may read."""
 
     ENGLISH = "en"
     TURKISH = "tr"
@@ -26,7 +26,7 @@ class Language(StrEnum):
 
 @cache
 def translations(language: Language) -> gettext.NullTranslations:
-    """What the pages say in a language. Raises ValueError for a catalogue that is none."""
+    """What is said in a language. Raises ValueError for a catalogue that is none."""
     if language is Language.ENGLISH:
         return gettext.NullTranslations()
     together = Translations()
