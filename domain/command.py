@@ -28,7 +28,7 @@ from pydantic import (
 
 from domain.actor import ActorId
 from domain.event import Digest
-from domain.text import Must
+from domain.text import Email, Must, one_line
 from domain.vocabulary import (
     ActionReason,
     Activity,
@@ -56,13 +56,6 @@ def _printable(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        msg = "must be one line of printable characters"
-        raise ValueError(msg)
-    return text
-
-
 def _rfc_3339(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
@@ -87,7 +80,7 @@ Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
     AfterValidator(_printable),
-    AfterValidator(_one_line),
+    AfterValidator(one_line),
 ]
 Text = Annotated[
     str,
@@ -99,15 +92,6 @@ OptionalText = Annotated[
     StringConstraints(strip_whitespace=True, max_length=10_000),
     AfterValidator(_printable),
     BeforeValidator(lambda text: "" if text is None else text),
-]
-Email = Annotated[
-    str,
-    StringConstraints(
-        max_length=254,
-        pattern=r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\.[^\s@.<>,;:\"()\[\]\\]+$",
-    ),
-    AfterValidator(_one_line),
-    Must("an e-mail address, such as name@company.example"),
 ]
 DomainName = Annotated[
     str,

@@ -1,8 +1,9 @@
 """Texts of a certain form, and the words for what is wrong with others."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import AfterValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -19,3 +20,22 @@ class Must:
         return core_schema.custom_error_schema(
             handler(source), "text_form", custom_error_message=f"must be {self.be}"
         )
+
+
+def one_line(text: str) -> str:
+    """The same text. Raises ValueError when it has a line break, or a sign that can't be seen."""
+    if not text.isprintable():
+        msg = "must be one line of printable characters"
+        raise ValueError(msg)
+    return text
+
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        max_length=254,
+        pattern=r"^[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\.[^\s@.<>,;:\"()\[\]\\]+$",
+    ),
+    AfterValidator(one_line),
+    Must("an e-mail address, such as name@company.example"),
+]

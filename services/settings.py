@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from domain.command import Email
+from domain.text import Email
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder that holds the packages, `policies/` and the default data directory."""
