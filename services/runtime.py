@@ -45,9 +45,13 @@ MODULES: Final = {
     "mailbox": "services.mailbox",
 }
 """Where the function `service(settings)` of each service stands; imported when it is started."""
+PATIENT: Final = frozenset({"notifier", "mailbox"})
+"""Services whose work may wait: they leave the processors to those that somebody waits for."""
 WEB: Final = "services.web"
 """Where `serve(settings)` stands: it answers for its health over HTTP, in no shell."""
 
+NICE = 10
+"""How much lower the priority of those is, as nice(2) counts it."""
 GRACE = 5.0
 """Seconds that the main loop has to finish what it does."""
 CANCELLED_GRACE = 2.0
@@ -284,6 +288,8 @@ def run_service(name: str, settings: Settings) -> None:
         return
     if name not in MODULES:
         raise ValueError(f"there is no service {name}")
+    if name in PATIENT:
+        os.nice(NICE)
     service: Service = import_module(MODULES[name]).service(settings)
     collect_seldom()
     try:
