@@ -24,6 +24,7 @@ from benchmarks import (
     idle,
     latency,
     library,
+    notifying,
     page,
     queue,
     rebuild,
@@ -81,6 +82,7 @@ STAGES = (
         ),
     ),
     Stage("growth", "interval", (Part("growth", growth.measure),)),
+    Stage("notifications", "interval", (Part("notifying", notifying.measure),)),
     Stage("dashboard", "interval", (Part("dashboard", dashboard.measure),)),
 )
 ALONE = {"idle": idle.measure}

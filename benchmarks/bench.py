@@ -34,6 +34,11 @@ class Sizes(NamedTuple):
         return 500 * self.claims
 
     @property
+    def told(self) -> int:
+        """Events that the notifier tells of."""
+        return 50 * self.claims
+
+    @property
     def due_at_once(self) -> int:
         """Clocks that come due at one instant."""
         return 5 * self.claims // 2

@@ -264,6 +264,8 @@ def _others(results: Results) -> Iterator[str]:
         f"p99 of {timer['meanwhile_p99_ms']:.1f} ms meanwhile, against "
         f"{timer['normal_p99_ms']:.1f} ms before."
     )
+    if "notifications" in results:
+        yield from _notifying(results["notifications"]["notifying"])
     if "dashboard" in results:
         yield from _dashboard(results["dashboard"]["dashboard"])
     yield "## Idle"
@@ -271,6 +273,23 @@ def _others(results: Results) -> Iterator[str]:
         f"`cpor up` with all services and both servers: {idle['memory_mib']:.0f} MiB (proportional "
         f"set size) and {idle['cpu_percent']:.1f} % of one core, over {idle['seconds']} s in which "
         "nothing happens."
+    )
+
+
+def _notifying(found: Results) -> Iterator[str]:
+    yield "## Mails"
+    yield _wrapped(
+        f"{found['events']:,} events, which lie in the event stream when the notifier starts, "
+        f"become {found['notices']:,} notices in {found['planned_s']:.1f} s, "
+        f"{found['plan_rate']:,.0f} events a second; {found['mails']:,} mails, those to reviewers "
+        "with up to a hundred notices, have been handed to a mail server on the same cores after "
+        f"{found['sent_s']:.1f} s, {found['mail_rate']:,.0f} a second, begun beside the planning. "
+        f"The notifier uses {found['memory_mib']:.0f} MiB at most."
+    )
+    yield _wrapped(
+        f"While it waits for a server that takes {found['slow_s']:.0f} s for each mail, commands, "
+        f"200 a second, have a p99 of {found['slow_p99_ms']:.1f} ms, against "
+        f"{found['without_p99_ms']:.1f} ms without a notifier."
     )
 
 

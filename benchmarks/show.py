@@ -14,6 +14,7 @@ OTHERS = (
     ("interval", "rebuild"),
     ("interval", "timer"),
     ("growth", "growth"),
+    ("notifications", "notifying"),
     ("dashboard", "dashboard"),
     ("idle", "idle"),
 )
