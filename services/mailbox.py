@@ -25,6 +25,8 @@ KEPT: Final = 1000
 """Mails that are kept, the last ones."""
 MOST_BYTES: Final = 1024 * 1024
 """What a mail may weigh."""
+PATIENCE: Final = 5.0
+"""Seconds to wait for the database: less than whoever sends a mail waits for an answer."""
 
 _KEEP: Final = """
 WITH kept AS (
@@ -50,7 +52,12 @@ class Mailbox:
         """Take mails until told to stop."""
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # a line for each word of SMTP
         async with AsyncConnectionPool[AsyncConnection](
-            self._settings.database_url, min_size=0, max_size=2, open=False, name="mailbox"
+            self._settings.database_url,
+            min_size=0,
+            max_size=2,
+            open=False,
+            name="mailbox",
+            timeout=PATIENCE,
         ) as pool:
             make = partial(
                 SMTP,

@@ -1,0 +1,1 @@
+"""Tests of the notifier, its courier and the development mailbox."""
