@@ -8,7 +8,8 @@ has a mail sent twice: nothing else is done there.
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,7 +55,6 @@ _log = structlog.get_logger(__name__)
 class _Accepted:
     """The mail server has taken it, and that is yet to be recorded."""
 
-    notices: Sequence[int]
     address_digest: bytes
     words: str
 
@@ -80,6 +80,9 @@ class Courier:
                 await AsyncConnection.connect(url, autocommit=True)
             )
             await store.execute(f"LISTEN {outbox.CHANNEL}")
+            await self._writer.make_keys(store)
+            waiting = await outbox.still_waiting(store, self._accepted)
+            self._accepted = {each: self._accepted[each] for each in waiting}
             pool = await stack.enter_async_context(
                 AsyncConnectionPool[AsyncConnection](
                     url,
@@ -113,28 +116,44 @@ class Courier:
         posts: Sequence[Post],
         stopping: asyncio.Event,
     ) -> None:
-        """Send what is due, each worker what comes next."""
+        """Send what is due, each worker what comes next.
+
+        When one of them fails, or all is broken off from outside, each still ends the mail that it
+        is at: nobody else would know whether the server has taken it.
+        """
         self._unreachable = None
-        turn = iter(await outbox.due(store, PAGE))
-        async with asyncio.TaskGroup() as workers:
-            for post in posts:
-                workers.create_task(self._work(pool, post, turn, stopping))
+        ahead = deque(await outbox.due(store, PAGE))
+        work = asyncio.gather(
+            *(self._work(pool, post, ahead, stopping) for post in posts), return_exceptions=True
+        )
+        try:
+            ends = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            ahead.clear()
+            if stopping.is_set():  # it had its time to end
+                work.cancel()
+            await work
+            raise
+        for failure in filter(None, ends):
+            raise failure
 
     async def _work(
         self,
         pool: AsyncConnectionPool[AsyncConnection],
         post: Post,
-        turn: Iterator[int],
+        ahead: deque[int],
         stopping: asyncio.Event,
     ) -> None:
-        for notice_id in turn:
-            if stopping.is_set() or self._unreachable:
-                return
+        while ahead and not stopping.is_set() and not self._unreachable:
+            notice_id = ahead.popleft()
             try:
                 async with pool.connection() as connection:  # commits at its end
                     notices = await self._deliver(connection, post, notice_id)
             except PostUnreachable as error:
                 self._unreachable = error
+            except BaseException:
+                ahead.clear()
+                raise
             else:
                 for each in notices:
                     self._accepted.pop(each, None)
@@ -147,12 +166,13 @@ class Courier:
         if notice is None:
             return [notice_id]
         if (accepted := self._accepted.get(notice_id)) is not None:
-            await _record(connection, accepted)
-            return accepted.notices
+            await _record(connection, [notice_id], accepted)
+            return [notice_id]
         notices = [notice]
         if notice.recipient is Recipient.REVIEWERS:
             waiting = await outbox.take_all(connection, notice.recipient, DIGEST)
-            notices += [each for each in waiting if each.notice_id != notice_id]
+            known = {notice_id, *self._accepted}
+            notices += [each for each in waiting if each.notice_id not in known]
         ids = [each.notice_id for each in notices]
         try:
             written = await self._writer.write(connection, notices)
@@ -160,8 +180,8 @@ class Courier:
             await outbox.parked(connection, ids, str(nobody))
             return ids
         except Unwanted as reason:
-            await outbox.dropped(connection, ids, str(reason))
-            return ids
+            await outbox.dropped(connection, [notice_id], str(reason))
+            return [notice_id]
         except (LookupError, ValueError) as error:
             _log.error("mail_not_written", notice=notice_id, kind=notice.kind, exc_info=error)
             await outbox.parked(connection, ids, f"it can't be written: {error!r}")
@@ -176,9 +196,9 @@ class Courier:
         except Refused as refused:
             await _refused(connection, notices, refused)
             return ids
-        accepted = _Accepted(ids, written.address_digest, words)
+        accepted = _Accepted(written.address_digest, words)
         self._accepted |= dict.fromkeys(ids, accepted)
-        await _record(connection, accepted)
+        await _record(connection, ids, accepted)
         return ids
 
     async def _wait_for_turn(
@@ -191,12 +211,13 @@ class Courier:
             number, peace = self._settings.mails_an_hour - 1, HOUR
         else:
             return timedelta(0)
+        await outbox.one_at_a_time(connection, written.address_digest)
         since = await outbox.since_mail(connection, written.address_digest, number)
         return timedelta(0) if since is None else peace - since
 
 
-async def _record(connection: AsyncConnection, accepted: _Accepted) -> None:
-    await outbox.sent(connection, accepted.notices, accepted.address_digest, accepted.words)
+async def _record(connection: AsyncConnection, notices: Sequence[int], accepted: _Accepted) -> None:
+    await outbox.sent(connection, notices, accepted.address_digest, accepted.words)
 
 
 async def _refused(

@@ -5,7 +5,7 @@ it, and each once: by its event, who is told, and what. So no restart, replay or
 anybody twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -91,6 +91,10 @@ WHERE notice_id = ANY(%s)
 _DROPPED: Final = """
 UPDATE cpor.notices SET state = 'dropped', ended_at = now(), words = %s WHERE notice_id = ANY(%s)
 """
+_STILL_WAITING: Final = """
+SELECT notice_id FROM cpor.notices WHERE state = 'waiting' AND notice_id = ANY(%s)
+"""
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(%s)"
 _RECENTLY: Final = """
 SELECT now() - ended_at FROM cpor.notices WHERE state = 'sent' AND address_digest = %s
 ORDER BY ended_at DESC OFFSET %s LIMIT 1
@@ -207,6 +211,18 @@ async def take_all(
     """The same for whatever waits for a recipient, at most so many."""
     cursor = await connection.execute(_TAKE_ALL, [recipient, limit])
     return [_waiting(*row) for row in await cursor.fetchall()]
+
+
+async def still_waiting(connection: AsyncConnection, notices: Iterable[int]) -> set[int]:
+    """Those of these notices that wait to be sent."""
+    cursor = await connection.execute(_STILL_WAITING, [list(notices)])
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def one_at_a_time(connection: AsyncConnection, address_digest: bytes) -> None:
+    """Let nobody else send to this address until this transaction ends; wait for whoever does."""
+    key = int.from_bytes(address_digest[:8], "big", signed=True)
+    await connection.execute(_ONE_AT_A_TIME, [key])
 
 
 async def since_mail(

@@ -109,8 +109,8 @@ async def send_again(connection: AsyncConnection, notice_id: int | None = None) 
 
 async def bounced(connection: AsyncConnection, message_id: str, words: str) -> int | None:
     """Note that a mail came back after all: its notice; None for one that was not sent."""
-    name = message_id.strip().removeprefix("<").partition("@")[0]
-    number = name.partition(".")[0]
+    number, *rest = message_id.strip().removeprefix("<").partition("@")[0].split(".")
+    name = ".".join((number, *rest[:1]))  # what follows in a digest's is of the other notices
     notice = await find(connection, int(number)) if _NUMBER.fullmatch(number) else None
     if notice is None or mail_name(*notice[:6]) != name:
         return None

@@ -1,5 +1,6 @@
 """The way to the mail server: one SMTP session, opened when there is something to send."""
 
+import asyncio
 import ssl
 from email.message import EmailMessage
 from typing import Final, NamedTuple, Self
@@ -14,6 +15,8 @@ TIMEOUT: Final = 30.0
 """Seconds that the server may take to answer."""
 _PERMANENT: Final = 500
 """SMTP codes from here on are refusals for good."""
+_TOO_LARGE: Final = 552
+"""Answers who names a sender, and is about the mail: the size is said there (RFC 1870)."""
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
@@ -104,8 +107,13 @@ class Post:
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that it can't take
             raise Refused(_words(error), for_good=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
+            if isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code == _TOO_LARGE:
+                raise _refused(error.code, error.message) from error
             self._session.close()
             raise PostUnreachable(_words(error)) from error
+        except asyncio.CancelledError:
+            self._session.close()  # the server may still be busy with the mail
+            raise
         return words
 
     async def rest(self) -> None:

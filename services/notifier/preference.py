@@ -46,6 +46,11 @@ class Preference(NamedTuple):
     time_zone: ZoneInfo | None = None
 
 
+async def make_key(connection: AsyncConnection) -> None:
+    """Make the key of the digests, when there is none."""
+    await secret(connection, _SECRET)
+
+
 async def digest_of(connection: AsyncConnection, address: str) -> bytes:
     """What an address is known by."""
     key = await secret(connection, _SECRET)

@@ -5,6 +5,7 @@ So the outbox holds nothing about anybody, and whoever was erased (R30) gets no 
 
 from collections.abc import Iterable, Mapping, Sequence
 from email.message import EmailMessage
+from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -62,6 +63,14 @@ class Writer:
         self._settings = settings
         self._catalogue = load_catalogue()
 
+    async def make_keys(self, connection: AsyncConnection) -> None:
+        """Make the keys that mails need, when there are none.
+
+        Not in the transaction of the first mail: when that fails, links in it were dead.
+        """
+        await known_keys(connection)
+        await preference.make_key(connection)
+
     async def write(self, connection: AsyncConnection, notices: Sequence[Waiting]) -> Written:
         """The mail of one notice, or of several to the reviewers.
 
@@ -95,7 +104,7 @@ class Writer:
         )
         sender, public_url = self._settings.mail_from, self._settings.public_url
         envelope = Envelope(
-            message_id=f"<{first.name}@{sender.rpartition('@')[2]}>",
+            message_id=f"<{_name(notices)}@{sender.rpartition('@')[2]}>",
             sender=sender,
             to=to,
             date=real_now(),
@@ -161,6 +170,15 @@ class Writer:
     def _product_name(self, code: str) -> Wording | None:
         product = self._catalogue.find(code)
         return product.name if product else None
+
+
+def _name(notices: Sequence[Waiting]) -> str:
+    """What the mail is called: of several notices by the first, and then by all of them.
+
+    One that tells of more is another mail, which nobody may take for the same.
+    """
+    first, *others = (each.name for each in notices)
+    return f"{first}.{sha256(' '.join(others).encode()).hexdigest()[:16]}" if others else first
 
 
 async def _events(
