@@ -22,12 +22,11 @@ CHANNEL: Final = "cpor_notices"
 
 _LOCK: Final = "SELECT position FROM cpor.notifier_position FOR UPDATE"
 _MOVE: Final = "UPDATE cpor.notifier_position SET position = %s"
-_CLOSE: Final = """
-WITH ahead AS (
-    DELETE FROM cpor.reminders WHERE claim_id = ANY(%(claims)s)
-)
+# Two statements, the reminders first: one that is just becoming a notice is waited for, and seen.
+_CLOSE: Final = "DELETE FROM cpor.reminders WHERE claim_id = ANY(%s)"
+_DROP: Final = """
 UPDATE cpor.notices SET state = 'dropped', ended_at = now(), words = 'the clock has closed'
-WHERE claim_id = ANY(%(claims)s) AND kind = ANY(%(kinds)s) AND state = 'waiting'
+WHERE claim_id = ANY(%s) AND kind = ANY(%s) AND state = 'waiting'
 """
 _PLAN: Final = """
 INSERT INTO cpor.reminders (claim_id, kind, number, version, remind_at, due_at)
@@ -142,9 +141,9 @@ async def lock_position(connection: AsyncConnection) -> int:
 async def write(connection: AsyncConnection, plan: Plan, position: int) -> None:
     """Add what is planned, and move past the events that it came from."""
     if plan.closed:
-        await connection.execute(
-            _CLOSE, {"claims": list(plan.closed), "kinds": [each.value for each in REMINDERS]}
-        )
+        closed = list(plan.closed)
+        await connection.execute(_CLOSE, [closed])
+        await connection.execute(_DROP, [closed, [each.value for each in REMINDERS]])
     planned = [
         {
             "claim_id": each.claim_id,

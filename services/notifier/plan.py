@@ -58,7 +58,7 @@ class Plan:
 
     notices: list[Notice] = field(default_factory=list[Notice])
     closed: set[UUID] = field(default_factory=set[UUID])
-    """Claims whose clock has closed, of whose reminders those ahead are of no use any more."""
+    """Claims whose clock has closed or passed: of their reminders those ahead are of no use."""
     reminders: dict[UUID, list[Planned]] = field(default_factory=dict[UUID, list[Planned]])
 
 
@@ -130,7 +130,7 @@ def _follow_clock(plan: Plan, fact: ClaimEvent, policy: Policy | None) -> None:
                 Planned(claim_id, fact.originator_version, each, opened.due_at)
                 for each in reminders(opened, policy)
             ]
-        case Change.CLOSED:
+        case Change.CLOSED | Change.PASSED:
             plan.closed.add(claim_id)
             plan.reminders.pop(claim_id, None)
         case _:
