@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+from services.embedded.address import resolved
 from services.embedded.datadir import DataDir
 from services.embedded.nats import NatsServer
 from services.embedded.postgres import Postgres
@@ -231,9 +232,10 @@ class Site:
 @asynccontextmanager
 async def running(database_url: str, nats_url: str, folder: Path) -> AsyncGenerator[Site]:
     """All services in this process, on the simulated clock, and the web."""
-    settings = Settings(
-        data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated"
+    settings = resolved(
+        Settings(data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated")
     )
+    DataDir(folder).make()
     await prepare(nats_url)
     services = Services(settings)
     for name in MODULES:

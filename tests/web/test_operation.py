@@ -32,6 +32,7 @@ async def test_ready_names_everything_that_runs(site: Site) -> None:
         "relay",
         "projector",
         "timer",
+        "notifier",
         "web",
         "stream CPOR_COMMANDS",
         "stream CPOR_EVENTS",

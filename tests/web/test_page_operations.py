@@ -10,6 +10,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from services.rebuild import being_rebuilt
+from services.roster import SERVICES
 from services.web.rebuilding import OneAtATime, Rebuilds
 from tests.web.conftest import Site
 
@@ -71,7 +72,7 @@ async def test_everything_that_runs_is_named(site: Site) -> None:
 
     page = await text_of(olga, "/operations")
 
-    for name in ("claims", "relay", "projector", "timer", "web", "nats", "postgresql"):
+    for name in (*SERVICES, "nats", "postgresql"):
         assert f">{name}</th>" in page
     for name in ("CPOR_EVENTS", "claims of stream CPOR_COMMANDS", "board", "open_clocks", "stages"):
         assert f">{name}</th>" in page
