@@ -167,8 +167,11 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, url: str) -> str:
-        is_socket = url.startswith("unix:/")
-        return url if is_socket or not url else _with_scheme(url, "smtp", "smtps")
+        if not url or url.startswith("unix:/"):
+            return url
+        if not _is_mail_server(url.strip()):
+            raise ValueError("smtp://host, smtps://host or unix:/path")
+        return url.strip()
 
     @field_validator("clamd")
     @classmethod
@@ -285,6 +288,16 @@ def _with_scheme(url: str, *schemes: str) -> str:
     return url.strip()
 
 
+def _is_mail_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # neither a port nor an address is written so
+        return False
+    rest = parts.path or parts.query or parts.fragment
+    return parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and port != 0 and not rest
+
+
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)
@@ -306,6 +319,8 @@ def _sentence(error: ValidationError) -> str:
     wrong = error.errors()[0]
     field = str(wrong["loc"][0])
     shown = Settings.model_fields[field].repr
-    expected = wrong["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = wrong["msg"]
+    for beginning in ("Value error, ", "Input should be ", "must be "):
+        expected = expected.removeprefix(beginning)
     value = f", not {wrong['input']!r}" if shown else ""
     return f"{_variable(field)} must be {expected}{value}."

@@ -36,6 +36,10 @@ def test_defaults_are_those_of_the_contract() -> None:
         rate_limit=1.0,
         log_level="info",
         smtp_url="",
+        mail_from="cpor@localhost.localdomain",
+        reviewers_email="",
+        reviewers_pause=900,
+        mails_an_hour=60,
         language="en",
         clamd="",
     )
@@ -91,6 +95,64 @@ def test_defaults_are_those_of_the_contract() -> None:
             "mysql://u:hidden@h",
             "CPOR_DATABASE_URL must be an address that begins with postgresql:// or postgres://.",
         ),
+        *(
+            ("CPOR_SMTP_URL", url, "CPOR_SMTP_URL must be smtp://host, smtps://host or unix:/path.")
+            for url in (
+                "mail.example",
+                "http://cpor:hidden@mail.example",
+                "smtp://",
+                "smtp:///mail.example",
+                "smtp://mail.example/x",
+                "smtp://mail.example?tls=no",
+                "smtp://cpor:hidden@mail.example:smtp",
+                "smtp://mail.example:70000",
+                "smtp://mail.example:0",
+                "smtps://[::1",
+                "unix:mailbox",
+            )
+        ),
+        *(
+            (
+                variable,
+                value,
+                (
+                    f"{variable} must be an e-mail address, such as name@company.example, "
+                    f"not {value!r}."
+                ),
+            )
+            for variable, value in (
+                ("CPOR_MAIL_FROM", "nobody"),
+                ("CPOR_MAIL_FROM", "cpor@localhost"),
+                ("CPOR_MAIL_FROM", "Claims <claims@company.example>"),
+                ("CPOR_MAIL_FROM", "claims@company.example\nBcc: x@y.example"),
+                ("CPOR_REVIEWERS_EMAIL", "reviewers"),
+                ("CPOR_REVIEWERS_EMAIL", "a@company.example,b@company.example"),
+            )
+        ),
+        (
+            "CPOR_MAILS_AN_HOUR",
+            "-1",
+            "CPOR_MAILS_AN_HOUR must be greater than or equal to 0, not '-1'.",
+        ),
+        (
+            "CPOR_MAILS_AN_HOUR",
+            "many",
+            (
+                "CPOR_MAILS_AN_HOUR must be a valid integer, unable to parse string as an integer, "
+                "not 'many'."
+            ),
+        ),
+        (
+            "CPOR_REVIEWERS_PAUSE",
+            "-1",
+            "CPOR_REVIEWERS_PAUSE must be greater than or equal to 0, not '-1'.",
+        ),
+        (
+            "CPOR_REVIEWERS_PAUSE",
+            "inf",
+            "CPOR_REVIEWERS_PAUSE must be a finite number, not 'inf'.",
+        ),
+        ("CPOR_LANGUAGE", "de", "CPOR_LANGUAGE must be 'en' or 'tr', not 'de'."),
         ("CPOR_CLAMD", "clamd", "CPOR_CLAMD must be host:port or unix:/path, not 'clamd'."),
         ("CPOR_CLAMD", "av:70000", "CPOR_CLAMD must be host:port or unix:/path, not 'av:70000'."),
         (
@@ -230,6 +292,24 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CPOR_HTTP_PORT", "")
 
     assert load().http_port == 8000
+
+
+@pytest.mark.parametrize(
+    ("public_url", "sender"),
+    [
+        ("https://claims.company.example", "cpor@claims.company.example"),
+        ("https://192.0.2.1:8443", "cpor@localhost.localdomain"),
+        ("http://[::1]:8000", "cpor@localhost.localdomain"),
+        ("http://claims", "cpor@localhost.localdomain"),
+    ],
+)
+def test_mails_come_from_where_people_go(
+    monkeypatch: pytest.MonkeyPatch, public_url: str, sender: str
+) -> None:
+    """Unless CPOR_MAIL_FROM says otherwise, and where that is a name that mails can come from."""
+    monkeypatch.setenv("CPOR_PUBLIC_URL", public_url)
+
+    assert load().mail_from == sender
 
 
 def test_a_relative_data_directory_becomes_absolute(
