@@ -86,6 +86,9 @@ CASES: Final[Mapping[int, str]] = {
     74: "wrong settings",
     75: "random HTTP requests",
     76: "all of it mixed",
+    77: "notifier killed at any step",
+    78: "mail server away, slow, or refusing for now or for good",
+    79: "database away between a mail server's answer and its record",
 }
 """The numbers never change; those that miss were given up."""
 

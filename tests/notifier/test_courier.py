@@ -71,6 +71,7 @@ async def test_a_mail_is_sent_to_everybody_who_is_told(
     assert ended == [("sent", "OK", 1, False)]
 
 
+@pytest.mark.fault(78)
 @pytest.mark.parametrize("where", ["recipient", "mail"])
 async def test_who_refuses_for_now_is_asked_again_ever_later(
     database: AsyncConnection,
@@ -144,6 +145,7 @@ async def test_what_is_refused_for_days_is_parked(
     ]
 
 
+@pytest.mark.fault(78)
 @pytest.mark.parametrize("where", ["recipient", "mail"])
 async def test_who_refuses_for_good_is_asked_once(
     database: AsyncConnection,
@@ -198,6 +200,7 @@ async def test_without_an_address_reviewers_get_none(
     ]
 
 
+@pytest.mark.fault(78)
 async def test_while_the_server_is_away_nothing_is_parked(
     database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
 ) -> None:
@@ -247,6 +250,7 @@ async def break_off(database: AsyncConnection) -> None:
     )
 
 
+@pytest.mark.fault(79)
 async def test_what_was_accepted_is_recorded_when_the_database_is_back(
     database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
 ) -> None:
@@ -277,6 +281,7 @@ async def test_what_was_accepted_is_recorded_when_the_database_is_back(
     assert consent_token.read(token, await known_keys(database), real_now())
 
 
+@pytest.mark.fault(79)
 async def test_news_that_were_accepted_together_are_recorded_one_by_one(
     database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
 ) -> None:

@@ -80,6 +80,7 @@ async def happen(database: AsyncConnection, nats: Connection, number: int, posit
     return log[-1].position
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize(
     "steps",
     [
@@ -128,6 +129,7 @@ async def test_a_death_at_any_step_loses_and_doubles_nothing(
     assert {state for _, state in await outbox(database)} == {"sent"}
 
 
+@pytest.mark.fault(77)
 @pytest.mark.timeout(240)
 async def test_kills_in_the_middle_of_a_load_lose_and_double_nothing(
     database: AsyncConnection, nats_url: str, settings: Settings, office: MailServer
@@ -173,6 +175,7 @@ async def test_kills_in_the_middle_of_a_load_lose_and_double_nothing(
     assert links == {CUSTOMER: CLAIMS, PARTNER: CLAIMS}
 
 
+@pytest.mark.fault(78)
 @pytest.mark.timeout(180)
 async def test_a_mail_server_that_never_answers_delays_no_claim(
     tmp_path: Path, office: MailServer
