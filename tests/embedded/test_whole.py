@@ -14,7 +14,7 @@ import pytest
 
 from services.embedded.process import holds, survivors
 from services.embedded.unit import Service
-from services.roster import SERVICES
+from services.roster import EVERYTHING
 from services.settings import CHECKOUT, Settings, child_environment
 from tests.embedded import rig
 from tests.free_port import free_port
@@ -68,7 +68,7 @@ async def test_runs_until_it_is_told_to_stop(settings: Settings, told: int) -> N
         async with _up(settings) as process:
             async with httpx.AsyncClient(base_url=settings.public_url) as client:
                 assert (await client.get("/readyz")).status_code == 200
-            assert set(_services(settings)) == set(SERVICES)
+            assert set(_services(settings)) == set(EVERYTHING)
 
             process.send_signal(told)
 
