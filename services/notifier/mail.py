@@ -5,23 +5,20 @@ may be more than text there.
 """
 
 from datetime import datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
-from unicodedata import category
 
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from services.notifier import header
 from services.notifier.letter import Letter, Person, Tongue
 
 _TEMPLATES: Final = Path(__file__).parent / "template"
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-"""Unicode's categories of what ends a line, turns the direction of writing, or isn't seen."""
 _INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
 
 
@@ -44,13 +41,14 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = envelope.message_id
     message["Date"] = format_datetime(envelope.date)
-    message["From"] = Address(brand, addr_spec=envelope.sender)
-    message["To"] = Address(one_line(envelope.to.name), addr_spec=envelope.to.address)
-    message["Subject"] = one_line(letter.subject)
+    message["From"] = header.mailbox("From", brand, envelope.sender)
+    message["To"] = header.mailbox("To", envelope.to.name, envelope.to.address)
+    message["Subject"] = header.words("Subject", letter.subject)
     message["Content-Language"] = tongue.language.value
     message["Auto-Submitted"] = "auto-generated"
     if envelope.is_reminder:
-        message["List-Unsubscribe"] = f"<{envelope.preferences}/unsubscribe>"
+        unsubscribe = f"{envelope.preferences}/unsubscribe"
+        message["List-Unsubscribe"] = header.link("List-Unsubscribe", unsubscribe)
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     said = {
         "letter": letter,
@@ -64,12 +62,6 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     html = _INLINER.inline(_template("mail.html").render(said))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
-
-
-def one_line(text: str) -> str:
-    """A text for a header: on one line, and without what is not seen."""
-    seen = "".join(" " if category(each) in _INVISIBLE else each for each in text)
-    return " ".join(seen.split())
 
 
 @cache
