@@ -13,11 +13,12 @@ from babel.dates import format_date, format_time
 from domain.claim import Claim, ClaimEvent
 from domain.notice import Kind
 from domain.resource import Wording
-from domain.vocabulary import ClockName, Dispute
+from domain.vocabulary import ClockName, Dispute, RejectionReason
 from projections.board import ClaimRow
 from services.language import word
 from services.language.translation import N_, Language, translations
 from services.language.word import Look
+from services.notifier.header import one_line
 
 
 class Person(NamedTuple):
@@ -37,9 +38,12 @@ class Tongue:
     """What a product is called; None for one that nobody knows any more."""
 
     def say(self, message: str, **values: str) -> str:
-        """A message with its values."""
-        text = translations(self.language).gettext(message)
-        return text % values if values else text
+        """A message with its values, each on one line."""
+        return _with(translations(self.language).gettext(message), values)
+
+    def ngettext(self, one: str, many: str, num: int) -> str:
+        """A message about a number of things."""
+        return _with(translations(self.language).ngettext(one, many, num), {"num": str(num)})
 
     def product(self, code: str) -> str:
         """A product's name."""
@@ -74,9 +78,10 @@ class Case:
 
 
 class Point(NamedTuple):
-    """One of several, and where there is more to it, if anywhere."""
+    """One of several, until when something is to be done about it, and where."""
 
     text: str
+    due: str = ""
     link: str = ""
 
 
@@ -101,8 +106,8 @@ class Letter(NamedTuple):
     """What to do, and until when."""
 
 
-_NAME: Final = 80
-"""Letters of a claim's name in a subject."""
+_NAME: Final = 60
+"""Letters of a name in a subject."""
 
 
 def letter(case: Case, tongue: Tongue) -> Letter:
@@ -119,18 +124,17 @@ def letter(case: Case, tongue: Tongue) -> Letter:
 def digest(cases: Sequence[Case], tongue: Tongue, link: str) -> Letter:
     """What reviewers read when there is more than one thing to say."""
     say = tongue.say
-    number = str(len(cases))
+    title = tongue.ngettext(
+        "%(num)s update for the reviewers", "%(num)s updates for the reviewers", len(cases)
+    )
     return Letter(
-        subject=say("%(number)s news for the reviewers", number=number),
-        title=say("%(number)s news for the reviewers", number=number),
-        said=[say("This has come together since the last mail:")],
-        points=[
-            Point(f"{_headline(case, tongue)} {_due(case, tongue)}".rstrip(), case.link)
-            for case in cases
-        ],
+        subject=title,
+        title=title,
+        said=[say("This is what has happened since the last message:")],
+        points=[Point(_headline(case, tongue), _due(case, tongue), case.link) for case in cases],
         link=link,
         link_text=say("Open the queue"),
-        footer=say("You get this because your address is that of the programme's reviewers."),
+        footer=_reviewers_footer(tongue),
     )
 
 
@@ -139,29 +143,25 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
     name, customer = _short(row.name), row.customer_name
     due = tongue.time(row.due_at) if row.due_at else ""
     points: list[Point] = []
-    quoted = quoted_from = ""
-    do: list[str] = []
     match case.kind:
         case Kind.ACTION_REQUIRED:
             subject = say("Action required: %(name)s", name=name)
             title = say("The reviewers need more from you")
             said = [
                 say(
-                    "A reviewer has looked at your claim for %(customer)s and needs the following"
-                    " before it can be decided:",
+                    "A reviewer has looked at your dispute about the claim for %(customer)s. Before"
+                    " it can be decided, this is needed:",
+                    customer=customer,
+                )
+                if row.dispute is Dispute.OPEN
+                else say(
+                    "A reviewer has looked at your claim for %(customer)s. Before it can be"
+                    " decided, this is needed:",
                     customer=customer,
                 )
             ]
-            if isinstance(fact, Claim.ActionRequired):
-                points = _names(fact.reasons, word.ACTION_REASON, tongue)
-                quoted, quoted_from = fact.comment, say("Reviewer")
-            do = [
-                say("Provide what is missing and resubmit the claim before %(due)s.", due=due),
-                say("A new document, an edit or a comment alone does not resubmit it."),
-                say("Without an answer in time the dispute is dismissed.")
-                if row.dispute is Dispute.OPEN
-                else say("Without an answer in time the claim is rejected."),
-            ]
+            points = _asked(case, tongue)
+            do = _resubmit(row, due, tongue)
         case Kind.APPROVED | Kind.DISPUTE_UPHELD:
             if case.kind is Kind.APPROVED:
                 subject = say("Approved: %(name)s", name=name)
@@ -179,63 +179,63 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
                         customer=customer,
                     )
                 ]
-            if isinstance(fact, Claim.Approved | Claim.DisputeUpheld):
-                quoted, quoted_from = fact.note, say("Reviewer")
             do = [
                 say("You need not do anything."),
-                say("The customer has been told, and may decline before %(due)s.", due=due),
+                say("The customer is told as well, and may decline before %(due)s.", due=due),
                 say(
-                    "Without a decline the association stands then, and the claim is sent to be"
-                    " assessed for incentives. Approval alone earns nothing."
+                    "If the customer does not decline, the association becomes final and the claim"
+                    " is sent to be assessed for incentives. Approval alone earns nothing."
                 ),
             ]
+        case Kind.REJECTED if RejectionReason.PARTNER_REQUEST in row.rejection_reasons:
+            subject = say("Rejected at your request: %(name)s", name=name)
+            title = say("Your claim was rejected, as your organisation asked")
+            said = [
+                say(
+                    "Your organisation has given up the association with %(customer)s, so the claim"
+                    " was rejected.",
+                    customer=customer,
+                )
+            ]
+            do = [_where(tongue), say("This can't be disputed."), _anew(tongue)]
         case Kind.REJECTED:
             subject = say("Rejected: %(name)s", name=name)
             title = say("Your claim was rejected")
-            said = [
-                say("Your claim for %(customer)s was rejected, because:", customer=customer),
-            ]
-            if isinstance(fact, Claim.Rejected):
-                points = _names(fact.reasons, word.REJECTION_REASON, tongue)
-                quoted, quoted_from = fact.note, say("Reviewer")
-            do = [say("The reason stands on the claim's page, with everything that led to it.")]
+            said = [say("Your claim for %(customer)s was rejected, because:", customer=customer)]
+            points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
+            do = [_where(tongue)]
             do += (
-                [
-                    say(
-                        "If you think that this is wrong, dispute it before %(due)s: open the"
-                        " claim, choose “Dispute the rejection”, and give a business"
-                        " justification, new proof, or both. There is one dispute per claim.",
-                        due=due,
-                    )
-                ]
-                if row.clock
-                else [say("This rejection can't be disputed. You may make a new claim.")]
+                [_dispute(due, tongue), say("Once that time has passed, the rejection is final.")]
+                if row.clock is ClockName.DISPUTE_WINDOW
+                else [say("This can't be disputed."), _anew(tongue)]
             )
         case Kind.CUSTOMER_DECLINED:
             subject = say("The customer declined: %(name)s", name=name)
             title = say("The customer declined the association")
             said = [
                 say(
-                    "%(customer)s has declined the association, so your claim is rejected.",
+                    "%(customer)s has declined the association, so your claim was rejected.",
                     customer=customer,
                 )
             ]
-            if isinstance(fact, Claim.ConsentDeclined):
-                quoted, quoted_from = fact.reason, customer
             do = [
-                say("This can't be disputed. If it is a misunderstanding, speak to the customer.")
+                say(
+                    "This can't be disputed. If you think that it is a misunderstanding, please"
+                    " talk to the customer."
+                ),
+                _anew(tongue),
             ]
         case Kind.CONSENT_ELAPSED:
-            subject = say("The association stands: %(name)s", name=name)
-            title = say("The customer did not decline")
+            subject = say("The association is final: %(name)s", name=name)
+            title = say("The association is final")
             said = [
                 say(
-                    "The consent period is over and %(customer)s did not decline: the association"
-                    " stands, and the claim was sent to be assessed for incentives.",
+                    "The consent period is over, and %(customer)s did not decline: the association"
+                    " is final, and the claim is sent to be assessed for incentives.",
                     customer=customer,
                 )
             ]
-            do = [say("You need not do anything. The results will stand on the claim's page.")]
+            do = [say("You need not do anything. The results will be on the claim's page.")]
         case Kind.DISPUTE_DISMISSED:
             subject = say("Dispute dismissed: %(name)s", name=name)
             title = say("Your dispute was dismissed")
@@ -245,43 +245,31 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
                     customer=customer,
                 )
             ]
-            if isinstance(fact, Claim.DisputeDismissed):
-                points = _names(fact.reasons, word.REJECTION_REASON, tongue)
-                quoted, quoted_from = fact.note, say("Reviewer")
-            do = [say("This is final. You may make a new claim that names this one.")]
+            points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
+            do = [_where(tongue), say("The rejection is final."), _anew(tongue)]
         case Kind.RESPONSE_REMINDER:
-            subject = say("Reminder: your answer is awaited: %(name)s", name=name)
-            title = say("The reviewers still wait for your answer")
+            subject = say("Reminder, action required: %(name)s", name=name)
+            title = say("The reviewers are still waiting for you")
             said = [
                 say(
-                    "Your claim for %(customer)s was sent back to you, and has not been"
-                    " resubmitted yet.",
+                    "Your claim for %(customer)s was sent back to you, and has not been resubmitted"
+                    " yet. This is needed:",
                     customer=customer,
                 )
             ]
-            points = _names(row.action_reasons, word.ACTION_REASON, tongue)
-            do = [
-                say("Provide what is missing and resubmit the claim before %(due)s.", due=due),
-                say("Without an answer in time the dispute is dismissed.")
-                if row.dispute is Dispute.OPEN
-                else say("Without an answer in time the claim is rejected."),
-            ]
+            points = _asked(case, tongue)
+            do = _resubmit(row, due, tongue)
         case Kind.DISPUTE_REMINDER:
-            subject = say("Reminder: you may still dispute: %(name)s", name=name)
-            title = say("You may still dispute the rejection")
-            said = [
-                say(
-                    "Your claim for %(customer)s was rejected, because:",
-                    customer=customer,
-                )
-            ]
+            subject = say("Reminder, you can still dispute: %(name)s", name=name)
+            title = say("You can still dispute the rejection")
+            said = [say("Your claim for %(customer)s was rejected, because:", customer=customer)]
             points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
             do = [
+                _dispute(due, tongue),
                 say(
-                    "If you think that this is wrong, dispute it before %(due)s. Else you need not"
-                    " do anything: the rejection is final then.",
-                    due=due,
-                )
+                    "If you agree, you need not do anything: once that time has passed, the"
+                    " rejection is final."
+                ),
             ]
         case (
             Kind.CONSENT_NOTICE
@@ -293,19 +281,88 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
             raise ValueError(f"{case.kind} is not for partners")
         case _:
             assert_never(case.kind)
+    quoted = _lines(_words_of(fact))
     return Letter(
         subject=subject,
         title=title,
         said=said,
         points=points,
         quoted=quoted,
-        quoted_from=quoted_from,
+        quoted_from=_whose(case, tongue) if quoted else "",
         facts=_facts(row, tongue),
         do=do,
         link=case.link,
         link_text=say("Open the claim"),
-        footer=say("You get this because you are the partner contact of this claim."),
+        footer=say("You receive this message because you are the partner contact of this claim."),
     )
+
+
+def _asked(case: Case, tongue: Tongue) -> list[Point]:
+    """What the reviewers have asked for (R19)."""
+    points = _names(case.row.action_reasons, word.ACTION_REASON, tongue)
+    if isinstance(case.fact, Claim.ActionRequired) and case.fact.products:
+        products = ", ".join(map(tongue.product, case.fact.products))
+        points.append(
+            Point(tongue.say("Products that it is about: %(products)s", products=products))
+        )
+    return points
+
+
+def _resubmit(row: ClaimRow, due: str, tongue: Tongue) -> list[str]:
+    """How to answer the reviewers, until when, and what happens else (R5, R15c, R12)."""
+    say = tongue.say
+    return [
+        say("Provide what is missing, and resubmit the claim before %(due)s.", due=due),
+        say("A new document, an edit or a comment alone does not resubmit it."),
+        say("If you do not resubmit in time, the dispute is dismissed.")
+        if row.dispute is Dispute.OPEN
+        else say("If you do not resubmit in time, the claim is rejected."),
+    ]
+
+
+def _where(tongue: Tongue) -> str:
+    return tongue.say("You can view the reason, and all that led to it, on the claim's page.")
+
+
+def _dispute(due: str, tongue: Tongue) -> str:
+    """How to dispute, and until when (R11)."""
+    return tongue.say(
+        "If you think that this is wrong, you can dispute it before %(due)s: open the claim, choose"
+        " “Dispute the rejection”, and give a business justification, new proof, or both. A claim"
+        " can be disputed once, and another reviewer decides.",
+        due=due,
+    )
+
+
+def _anew(tongue: Tongue) -> str:
+    """What is still possible after a rejection for good (R13)."""
+    return tongue.say("You can create a new claim to replace this one.")
+
+
+def _words_of(fact: ClaimEvent) -> str:
+    """What somebody has written with an event."""
+    match fact:
+        case Claim.ActionRequired() | Claim.Resubmitted():
+            return fact.comment
+        case Claim.Approved() | Claim.Rejected() | Claim.DisputeUpheld() | Claim.DisputeDismissed():
+            return fact.note
+        case Claim.ConsentDeclined():
+            return fact.reason
+        case Claim.Disputed():
+            return fact.justification
+        case _:
+            return ""
+
+
+def _whose(case: Case, tongue: Tongue) -> str:
+    """Whose words those are; reviewers have no name here (R25)."""
+    match case.fact:
+        case Claim.ConsentDeclined():
+            return one_line(case.row.customer_name)
+        case Claim.Resubmitted() | Claim.Disputed():
+            return tongue.say("Partner")
+        case _:
+            return tongue.say("Reviewer")
 
 
 def _to_customer(case: Case, tongue: Tongue) -> Letter:
@@ -313,29 +370,23 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
     if row.due_at is None:
         raise ValueError("a customer is told of a consent period that is open")
     due = tongue.time(row.due_at)
-    contact = case.partner_contact
-    partner = say("organisation %(org)s, MPN id %(mpn_id)s", org=row.org, mpn_id=row.mpn_id)
-    if contact:
-        domain = contact.address.rpartition("@")[2]
-        partner = f"{contact.name}, {domain} ({partner})"
+    customer = _short(row.customer_name)
     if case.kind is Kind.CONSENT_NOTICE:
-        subject = say("A partner names %(customer)s as its customer", customer=row.customer_name)
+        subject = say("A partner names %(customer)s as its customer", customer=customer)
         title = say("A partner names you as its customer")
         said = [
             say(
-                "A partner says that it has worked for your organisation with the products below,"
-                " and has shown proof. The proof was checked. Now it is your turn: you may decline."
+                "A partner says that it has worked for your organisation, and has shown proof. The"
+                " proof was checked. Now it is your turn: you may decline."
             )
         ]
     else:
-        subject = say(
-            "Reminder: a partner names %(customer)s as its customer", customer=row.customer_name
-        )
-        title = say("You may still decline")
+        subject = say("Reminder: a partner names %(customer)s as its customer", customer=customer)
+        title = say("You can still decline")
         said = [
             say(
-                "We have written to you that a partner names your organisation as its customer."
-                " The time in which you may decline is nearly over."
+                "We have written to you that a partner names your organisation as its customer. The"
+                " time in which you may decline is nearly over."
             )
         ]
     return Letter(
@@ -343,9 +394,9 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
         title=title,
         said=said,
         facts=[
-            (say("Partner"), partner),
-            (say("Your organisation"), f"{row.customer_name} ({row.customer_domain})"),
-            (say("What it says it did"), row.name),
+            *_partner(case, tongue),
+            (say("Your organisation"), _named(row.customer_name, row.customer_domain)),
+            (say("What it says it did"), one_line(row.name)),
             (say("Products"), ", ".join(map(tongue.product, row.products))),
             (say("What the partner will see"), tongue.wording(case.sees)),
             (
@@ -357,44 +408,59 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
             ),
         ],
         do=[
-            say("If you agree, do nothing: the association becomes final on %(due)s.", due=due),
+            say(
+                "If you agree, you need not do anything: the association becomes final on %(due)s.",
+                due=due,
+            ),
             say(
                 "If you do not agree, open the page below and decline before then. You need no"
                 " account, and no reason. Opening the page declines nothing."
             ),
         ],
         link=case.link,
-        link_text=say("See the association, or decline"),
+        link_text=say("View or decline the association"),
         footer=say(
-            "You get this because a partner has named you as the contact of its customer. The link"
-            " is yours alone: whoever has it can decline for you."
+            "You receive this message because a partner has named you as its contact at the"
+            " customer. The link is yours alone: whoever has it can decline for you."
         ),
     )
+
+
+def _partner(case: Case, tongue: Tongue) -> list[tuple[str, str]]:
+    """Who the partner is: whoever speaks for it, unless erased (R30), and the organisation."""
+    say, contact, ids = (
+        tongue.say,
+        case.partner_contact,
+        {"org": case.row.org, "mpn_id": case.row.mpn_id},
+    )
+    if contact is None:
+        return [(say("Partner"), say("Organisation %(org)s, MPN id %(mpn_id)s", **ids))]
+    return [
+        (say("Partner"), _named(contact.name, contact.address.rpartition("@")[2])),
+        (say("Partner's organisation"), say("%(org)s, MPN id %(mpn_id)s", **ids)),
+    ]
 
 
 def _to_reviewers(case: Case, tongue: Tongue) -> Letter:
     say, row = tongue.say, case.row
     title = say(_TITLES[case.kind])
-    quoted = ""
-    match case.fact:
-        case Claim.Resubmitted() if case.kind is Kind.NEW_WORK:
-            quoted = case.fact.comment
-        case Claim.Disputed() if case.kind is Kind.NEW_WORK:
-            quoted = case.fact.justification
-        case _:
-            pass
+    quoted = _lines(_words_of(case.fact)) if case.kind is Kind.NEW_WORK else ""
     return Letter(
         subject=f"{title}: {_short(row.name)}",
         title=title,
         said=[_headline(case, tongue)],
         quoted=quoted,
-        quoted_from=say("Partner") if quoted else "",
-        facts=[(say("Organisation"), row.org), *_facts(row, tongue)],
+        quoted_from=_whose(case, tongue) if quoted else "",
+        facts=[(say("Organisation"), one_line(row.org)), *_facts(row, tongue)],
         do=[due] if (due := _due(case, tongue)) else [],
         link=case.link,
         link_text=say("Open the claim"),
-        footer=say("You get this because your address is that of the programme's reviewers."),
+        footer=_reviewers_footer(tongue),
     )
+
+
+def _reviewers_footer(tongue: Tongue) -> str:
+    return tongue.say("You receive this message because your address is the reviewers' address.")
 
 
 def _headline(case: Case, tongue: Tongue) -> str:
@@ -420,14 +486,14 @@ _TITLES: Final = {
     Kind.TARGET_MISSED: N_("Target missed"),
 }
 _UNTIL: Final = {
-    ClockName.REVIEW_START: N_("The review is to start before %(due)s."),
-    ClockName.REVIEW_DECISION: N_("A decision is due before %(due)s."),
-    ClockName.DISPUTE_RESULT: N_("A decision on the dispute is due before %(due)s."),
+    ClockName.REVIEW_START: N_("The review should start before %(due)s."),
+    ClockName.REVIEW_DECISION: N_("The decision is due before %(due)s."),
+    ClockName.DISPUTE_RESULT: N_("The decision on the dispute is due before %(due)s."),
 }
 _WAS: Final = {
-    ClockName.REVIEW_START: N_("The review was to start before %(due)s."),
-    ClockName.REVIEW_DECISION: N_("A decision was due before %(due)s."),
-    ClockName.DISPUTE_RESULT: N_("A decision on the dispute was due before %(due)s."),
+    ClockName.REVIEW_START: N_("The review should have started before %(due)s."),
+    ClockName.REVIEW_DECISION: N_("The decision was due before %(due)s."),
+    ClockName.DISPUTE_RESULT: N_("The decision on the dispute was due before %(due)s."),
 }
 
 
@@ -443,8 +509,8 @@ def _due(case: Case, tongue: Tongue) -> str:
 def _facts(row: ClaimRow, tongue: Tongue) -> list[tuple[str, str]]:
     say = tongue.say
     return [
-        (say("Claim"), row.name),
-        (say("Customer"), f"{row.customer_name} ({row.customer_domain})"),
+        (say("Claim"), one_line(row.name)),
+        (say("Customer"), _named(row.customer_name, row.customer_domain)),
         (say("Products"), ", ".join(map(tongue.product, row.products))),
     ]
 
@@ -453,5 +519,21 @@ def _names(codes: Iterable[str], looks: Mapping[str, Look], tongue: Tongue) -> l
     return [Point(tongue.say(looks[code].word)) for code in codes]
 
 
+def _named(name: str, domain: str) -> str:
+    return one_line(f"{name} ({domain})")
+
+
 def _short(name: str) -> str:
+    name = one_line(name)
     return name if len(name) <= _NAME else f"{name[: _NAME - 1].rstrip()}…"
+
+
+def _lines(text: str) -> str:
+    """Somebody's own words, line by line."""
+    return "\n".join(map(one_line, text.strip().splitlines()))
+
+
+def _with(message: str, values: Mapping[str, str]) -> str:
+    return (
+        message % {name: one_line(value) for name, value in values.items()} if values else message
+    )

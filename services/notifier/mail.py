@@ -10,6 +10,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
+from textwrap import fill
 from typing import Final, NamedTuple
 
 from css_inline import CSSInliner
@@ -19,7 +20,10 @@ from services.notifier import header
 from services.notifier.letter import Letter, Person, Tongue
 
 _TEMPLATES: Final = Path(__file__).parent / "template"
-_INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_style_tags=False)
+_INLINER: Final = CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+"""What depends on the device, such as the dark theme, stays in the mail's head."""
+_COLUMNS: Final = 76
+"""Of plain text; links are not broken."""
 
 
 class Envelope(NamedTuple):
@@ -56,12 +60,26 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
         "brand": brand,
         "preferences": envelope.preferences,
         "preferences_text": tongue.say("Language, time zone and reminders"),
-        "address_text": tongue.say("If the button does not work, this is where it leads:"),
+        "address_text": tongue.say(
+            "If the button does not work, copy this address into your browser:"
+        ),
     }
     message.set_content(_template("mail.txt").render(said), cte="quoted-printable")
     html = _INLINER.inline(_template("mail.html").render(said))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> str:
+    """A paragraph in lines, and what its first line and the others begin with."""
+    return fill(
+        text,
+        _COLUMNS,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @cache
@@ -71,5 +89,8 @@ def _template(name: str) -> Template:
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["wrapped"] = _wrapped
     return environment.get_template(name)
