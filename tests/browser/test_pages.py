@@ -46,6 +46,10 @@ PAGES: Final = {
     "insights": Shown("ada", "/insights?period=all"),
     "operations": Shown("olga", "/operations"),
     "dead-letters": Shown("olga", "/operations/dead-letters"),
+    "mails": Shown(None, "/dev/mail"),
+    "mail": Shown(None, "/dev/mail/1"),
+    "mail-as-text": Shown(None, "/dev/mail/1?view=text"),
+    "mail-as-source": Shown(None, "/dev/mail/1?view=source"),
 }
 """By the name of its picture."""
 REFUSED: Final = {"dead-link": 404}
