@@ -46,7 +46,7 @@ def _fitting_auth(values: dict[str, Any]) -> Literal["dev", "oidc"]:
 
 
 def _own_mail_address(values: dict[str, Any]) -> str:
-    host = urlsplit(values.get("public_url", "")).hostname or ""
+    host = urlsplit(str(values.get("public_url", ""))).hostname or ""
     return f"cpor@{host if '.' in host and not _is_address(host) else 'localhost.localdomain'}"
 
 

@@ -5,7 +5,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, LiteralString, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -165,7 +165,7 @@ async def _kept(guest: Guest, mail_id: int) -> _Kept:
     return found[0]
 
 
-async def _read(connection: AsyncConnection, query: str, given: list[Any]) -> list[_Kept]:
+async def _read(connection: AsyncConnection, query: LiteralString, given: list[Any]) -> list[_Kept]:
     return [_Kept(*row) for row in await (await connection.execute(query, given)).fetchall()]
 
 
