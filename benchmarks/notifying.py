@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
 
@@ -138,7 +138,9 @@ async def _mail_server(bench: Bench, seconds: float) -> AsyncGenerator[None]:
         await server.stop((signal.SIGKILL, 5.0))
 
 
-async def _until(store: AsyncConnection, question: str, given: list[Any] | None = None) -> None:
+async def _until(
+    store: AsyncConnection, question: LiteralString, given: list[Any] | None = None
+) -> None:
     async with asyncio.timeout(_PATIENCE):
         while await (await store.execute(question, given)).fetchone() != (True,):  # noqa: ASYNC110 - of another process
             await asyncio.sleep(_GLANCE)

@@ -93,7 +93,7 @@ def register(app: FastAPI) -> None:
     """Let what the framework refuses by itself be told by a page to who reads pages."""
 
     @app.exception_handler(HTTPException)
-    async def on_http_exception(request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def on_http_exception(request: Request, error: HTTPException) -> Response:
         if _wants_page(request):
             with suppress(*_UNREACHABLE):  # the page says as much without the visitor's places
                 await as_guest(request, request.app.state.backend)

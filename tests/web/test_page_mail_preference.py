@@ -1,0 +1,107 @@
+"""How somebody likes to hear from us: chosen by the link of a mail, true of the next one on."""
+
+import re
+from typing import Final
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.web.conftest import Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.rule("R26")]
+
+CLAIM: Final = "0f2c3d4e-0000-4000-8000-0000000000ab"
+LATER: Final = "0f2c3d4e-0000-4000-8000-0000000000ac"
+CUSTOMER: Final = "zeynep@contoso.example"
+_LINK: Final = re.compile(r"/mails/[A-Za-z0-9_-]+")
+
+
+async def last_mail(site: Site, number: int) -> dict[str, str]:
+    """The customer's last mail, once it has got so many."""
+    async with site.browser() as browser:
+        while True:
+            answer = await browser.get("/dev/mail", headers={"Accept": "application/json"})
+            mails = [each for each in answer.json()["items"] if each["to"] == CUSTOMER]
+            if len(mails) == number:
+                mail: dict[str, str] = mails[0]
+                return mail
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def link(site: Site) -> str:
+    """Where the customer of an approved claim may choose."""
+    await site.approved(CLAIM)
+    found = _LINK.search((await last_mail(site, 1))["text"])
+    assert found is not None
+    return found.group()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reader(site: Site) -> httpx.AsyncClient:
+    """A browser in which nobody is signed in."""
+    return site.browser()
+
+
+async def test_nothing_is_chosen_at_first(reader: httpx.AsyncClient, link: str) -> None:
+    """Reminders come, and all else is as usual; looking changes nothing, by whatever address."""
+    async with reader:
+        page = await reader.get(link)
+        again = await reader.get(f"{link}/unsubscribe", follow_redirects=True)
+
+    assert page.status_code == 200
+    assert page.headers["x-robots-tag"] == "noindex, nofollow"
+    for each in (page, again):
+        assert 'value="yes" checked' in each.text
+        assert "As usual: English" in each.text
+
+
+async def test_what_is_chosen_holds_for_the_next_mail(
+    site: Site, reader: httpx.AsyncClient, link: str
+) -> None:
+    """Its language, and the time zone of what is due."""
+    chosen = {"reminders": "yes", "mail_language": "tr", "time_zone": "Europe/Istanbul"}
+    async with reader:
+        kept = await reader.post(link, data=chosen, follow_redirects=True)
+    await site.approved(LATER)
+    mail = await last_mail(site, 2)
+
+    assert kept.status_code == 200
+    assert '<option value="Europe/Istanbul" selected' in kept.text
+    assert "03:00 (Europe/Istanbul)" in mail["text"]
+    assert "müşterisi olarak" in mail["subject"]
+
+
+async def test_a_program_switches_reminders_off(reader: httpx.AsyncClient, link: str) -> None:
+    """By one request without a page (RFC 8058); what else was chosen stays."""
+    async with reader:
+        await reader.post(link, data={"reminders": "yes", "mail_language": "tr"})
+        answer = await reader.post(
+            f"{link}/unsubscribe", data={"List-Unsubscribe": "One-Click"}, follow_redirects=True
+        )
+
+    assert answer.status_code == 200
+    assert 'value="no" checked' in answer.text
+    assert '<option value="tr" lang="tr" selected' in answer.text
+
+
+@pytest.mark.parametrize("how", ["shorter", "of another", "made up"])
+async def test_a_link_that_is_not_ours_leads_nowhere(
+    reader: httpx.AsyncClient, link: str, how: str
+) -> None:
+    """The same page, whatever is wrong with it, and whatever is asked."""
+    wrong = {
+        "shorter": link[:-1],
+        "of another": f"{link[:-1]}{'A' if link[-1] != 'A' else 'B'}",
+        "made up": f"/mails/{'A' * 48}",
+    }[how]
+    async with reader:
+        answers = [
+            await reader.get(wrong),
+            await reader.post(wrong, data={"reminders": "no"}),
+            await reader.post(f"{wrong}/unsubscribe"),
+        ]
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert "This link leads nowhere" in answer.text
