@@ -26,6 +26,7 @@ from domain.vocabulary import ClockName, Role, Sla, Status, Turn
 from projections.query import ClaimQuery, Sort, list_claims, summarize
 from services.clock import real_now
 from services.embedded.process import Child
+from services.resource import load_policy
 from services.schema import migrate
 from services.settings import CHECKOUT, Settings, child_environment
 from services.web.page.listing import PLAIN
@@ -62,10 +63,10 @@ _SEARCHES: Final = ("contoso", "tel", "contoso 1234", "fabrikam telephony", "lit
 _EVENTS: Final = """
 INSERT INTO cpor.stored_events (originator_id, originator_version, topic, state)
 SELECT claim_id, version, 'claim.submitted',
-    convert_to(json_build_object('timestamp', updated_at)::text, 'utf8')
+    convert_to(json_build_object('timestamp', updated_at, 'policy', %s::json)::text, 'utf8')
 FROM cpor.claim_board
 """
-"""The last event of each claim, which the list shows."""
+"""The last event of each claim, which the list shows, with the policy by which it counts days."""
 _SOME: Final = "SELECT claim_id FROM cpor.claim_board ORDER BY claim_id LIMIT %s"
 _FLUSH: Final = "SELECT pg_stat_force_next_flush()"
 _SCANS: Final = """
@@ -84,7 +85,7 @@ async def measure(bench: Bench) -> dict[str, Any]:
     now = real_now()
     async with await AsyncConnection.connect(database_url, autocommit=True) as store:
         await fill(store, bench.next_run(), bench.sizes.clocks, now)
-        await store.execute(_EVENTS)
+        await store.execute(_EVENTS, [load_policy(Settings()).model_dump_json()])
         await store.execute("VACUUM (ANALYZE) cpor.stored_events")
         reads = {
             name: await _timed(store, read) for name, read in (await _reads(store, now)).items()
