@@ -82,17 +82,33 @@ def comments(events: Iterable[ClaimEvent], *, reader: Actor) -> list[ThreadItem]
     """The thread: all that was said to each other, in order."""
     return [
         ThreadItem(
-            version=fact.originator_version,
-            time=fact.timestamp,
-            actor=_who(fact.cause.actor, reader),
-            side=fact.cause.actor.side,
+            version=seen.originator_version,
+            time=seen.timestamp,
+            actor=_who(seen.cause.actor),
+            side=seen.cause.actor.side,
             kind=words[0],
             text=words[1],
-            internal=_is_internal(fact),
+            internal=_is_internal(seen),
         )
         for fact in events
-        if _may_see(fact, reader) and (words := _words(fact)) and words[1]
+        if (seen := shown(fact, reader)) and (words := _words(seen)) and words[1]
     ]
+
+
+def shown(fact: ClaimEvent, reader: Actor) -> ClaimEvent | None:
+    """The event as far as the reader may know of it; None when there is nothing to know."""
+    if _is_internal(fact) and not may_read_internal_notes(reader):
+        return None
+    if may_know_reviewers(reader):
+        return fact
+    hidden: dict[str, object] = {}
+    actor = fact.cause.actor
+    if actor.role is Role.REVIEWER:
+        some = actor.model_copy(update={"id": SOME_REVIEWER})
+        hidden["cause"] = fact.cause.model_copy(update={"actor": some})
+    if "reviewer" in type(fact).model_fields:
+        hidden["reviewer"] = SOME_REVIEWER
+    return fact.model_copy(update=hidden) if hidden else fact
 
 
 def _history(events: Iterable[ClaimEvent], reader: Actor, tongue: Tongue) -> Iterator[HistoryItem]:
@@ -100,40 +116,26 @@ def _history(events: Iterable[ClaimEvent], reader: Actor, tongue: Tongue) -> Ite
     for fact in events:
         text = sentence(fact, row, tongue, partial(_called, reader=reader, tongue=tongue))
         row = project(row, fact)
-        if _may_see(fact, reader):
+        if seen := shown(fact, reader):
             yield HistoryItem(
-                version=fact.originator_version,
-                event=fact.event_name(),
-                time=fact.timestamp,
-                actor=_who(fact.cause.actor, reader),
-                side=fact.cause.actor.side,
+                version=seen.originator_version,
+                event=seen.event_name(),
+                time=seen.timestamp,
+                actor=_who(seen.cause.actor),
+                side=seen.cause.actor.side,
                 text=text,
-                data=_data(fact, reader),
+                data=seen.model_dump(
+                    mode="json", exclude={"timestamp", "cause"}, exclude_none=True
+                ),
             )
-
-
-def _may_see(fact: ClaimEvent, reader: Actor) -> bool:
-    return not _is_internal(fact) or may_read_internal_notes(reader)
 
 
 def _is_internal(fact: ClaimEvent) -> bool:
     return isinstance(fact, Claim.Commented) and fact.internal
 
 
-def _who(actor: Actor, reader: Actor) -> Who:
-    known = actor.role is not Role.REVIEWER or may_know_reviewers(reader)
-    return Who(actor.role, actor.org, actor.id if known else SOME_REVIEWER)
-
-
-def _data(fact: ClaimEvent, reader: Actor) -> dict[str, Any]:
-    data = fact.model_dump(mode="json", exclude={"timestamp", "cause"}, exclude_none=True)
-    if "reviewer" in data:
-        data["reviewer"] = _reviewer(data["reviewer"], reader)
-    return data
-
-
-def _reviewer(reviewer: str, reader: Actor) -> str:
-    return reviewer if may_know_reviewers(reader) else SOME_REVIEWER
+def _who(actor: Actor) -> Who:
+    return Who(actor.role, actor.org, actor.id)
 
 
 def _called(reviewer: str, reader: Actor, tongue: Tongue) -> str:
