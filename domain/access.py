@@ -97,6 +97,11 @@ def may_read(actor: Actor, *, org: str, status: Status) -> bool:
             return False
 
 
+def may_follow(actor: Actor, *, org: str) -> bool:
+    """Whether the actor may hear of all that happens to this organisation's claims, ever."""
+    return all(may_read(actor, org=org, status=status) for status in Status)
+
+
 def may_read_documents(actor: Actor, *, org: str, status: Status) -> bool:
     """Whether the actor may read what a claim's documents say: all readers but operators."""
     return actor.role is not Role.OPERATOR and may_read(actor, org=org, status=status)

@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "doctor",
     "dead-letters": "dead_letters",
     "mails": "mails",
+    "webhooks": "webhooks",
     "consent-keys": "consent_keys",
 }
 """Each command's module in this package; `register(app)` there adds it to the application."""

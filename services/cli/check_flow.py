@@ -20,6 +20,8 @@ from services.relay import stream_place
 from services.roster import SERVICES
 from services.settings import Settings
 from services.streams import CLAIMS_CONSUMER, COMMANDS, DEAD_LETTERS, StreamsDiffer
+from services.webhook import State as WebhookState
+from services.webhook import Webhook, webhooks
 
 _FLOW, _SERVICES = "flow", "services"
 _WEB = "web"
@@ -80,6 +82,24 @@ async def check_events(nats: Connection | None, store: AsyncConnection | None) -
     events = Finding(_FLOW, "event store", Level.OK, f"position {recorded}")
     findings = [await _relay(nats, recorded)] if nats is not None else []
     return [events, *findings, *await _projections(store, recorded)]
+
+
+async def check_webhooks(store: AsyncConnection) -> list[Finding]:
+    """Whether the systems that are told of events take them."""
+    try:
+        found = await webhooks(store)
+    except (UndefinedTable, InvalidSchemaName):
+        return []
+    return [_webhook(each) for each in found]
+
+
+def _webhook(webhook: Webhook) -> Finding:
+    what = f"webhook {webhook.webhook_id}"
+    if webhook.state is WebhookState.RUNNING:
+        return Finding(_FLOW, what, Level.OK, f"position {webhook.position}")
+    standing = f"{webhook.state} at position {webhook.position}: {webhook.words}"
+    advice = f"`cpor webhooks resume {webhook.webhook_id}` tries at once"
+    return Finding(_FLOW, what, Level.WARN, standing, advice)
 
 
 async def _recorded(store: AsyncConnection) -> int:

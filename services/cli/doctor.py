@@ -16,7 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from services import log
-from services.cli.check_flow import check_commands, check_events, check_http, check_services
+from services.cli.check_flow import (
+    check_commands,
+    check_events,
+    check_http,
+    check_services,
+    check_webhooks,
+)
 from services.cli.check_server import check_clock, check_disk, check_nats, check_postgresql
 from services.cli.ending import ExitCode
 from services.cli.finding import Finding, Level
@@ -76,6 +82,8 @@ async def _examine(settings: Settings) -> list[Finding]:
             await add("NATS", check_nats(nats, settings))
             await add("commands", check_commands(nats))
         await add("events", check_events(nats, store))
+        if store:
+            await add("webhooks", check_webhooks(store))
         if nats:
             await add("services", check_services(nats))
         await add("HTTP API", check_http(settings))

@@ -19,6 +19,8 @@ from services.notifier.plan import Plan
 
 CHANNEL: Final = "cpor_notices"
 """Notified when there are new notices."""
+LOG_READ: Final = "cpor_log_read"
+"""Notified when the position has moved, or a reminder has got its place in the log."""
 
 _LOCK: Final = "SELECT position FROM cpor.notifier_position FOR UPDATE"
 _MOVE: Final = "UPDATE cpor.notifier_position SET position = %s"
@@ -52,8 +54,8 @@ WITH reached AS (
     SELECT DISTINCT ON (claim_id, kind) * FROM reached
     WHERE due_at > %(now)s ORDER BY claim_id, kind, remind_at DESC
 ), added AS (
-    INSERT INTO cpor.notices (claim_id, version, recipient, kind, number)
-    SELECT claim_id, version, %(recipients)s::jsonb ->> kind, kind, number FROM latest
+    INSERT INTO cpor.notices (claim_id, version, recipient, kind, number, position)
+    SELECT claim_id, version, %(recipients)s::jsonb ->> kind, kind, number, %(position)s FROM latest
     ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT count(*) FROM added
@@ -163,18 +165,26 @@ async def write(connection: AsyncConnection, plan: Plan, position: int) -> None:
         await connection.execute(_ADD, [notices])
         await connection.execute(f"NOTIFY {CHANNEL}")
     await connection.execute(_MOVE, [position])
+    await connection.execute(f"NOTIFY {LOG_READ}")
 
 
 async def remind(connection: AsyncConnection, now: datetime) -> int:
-    """Make notices of the reminders that are due, by the system's clock; how many."""
+    """Make notices of the reminders that are due, by the system's clock; how many.
+
+    Each gets its place in the log: after the events that are read by now, before those to come.
+    """
     recipients = {each.value: each.recipient.value for each in REMINDERS}
-    cursor = await connection.execute(
-        _REMIND, {"now": now, "recipients": to_json(recipients).decode()}
-    )
-    row = await cursor.fetchone()
-    added: int = row[0] if row else 0
-    if added:
-        await connection.execute(f"NOTIFY {CHANNEL}")
+    async with connection.transaction():
+        parameters = {
+            "now": now,
+            "recipients": to_json(recipients).decode(),
+            "position": await lock_position(connection),
+        }
+        row = await (await connection.execute(_REMIND, parameters)).fetchone()
+        added: int = row[0] if row else 0
+        if added:
+            await connection.execute(f"NOTIFY {CHANNEL}")
+            await connection.execute(f"NOTIFY {LOG_READ}")
     return added
 
 

@@ -1,7 +1,8 @@
-"""The notifier's loop: hears events, remembers reminders, and lets the courier send.
+"""The notifier's loop: hears events, remembers reminders, lets the courier send, tells webhooks.
 
-Each of the three can be killed at any instant: what an event comes to is written with the position
-past it, a reminder becomes a notice in one statement, and whoever holds a notice's row sends it.
+Each of the four can be killed at any instant: what an event comes to is written with the position
+past it, a reminder becomes a notice in one transaction, whoever holds a notice's row sends it, and
+how far a webhook was told moves when its receiver has said yes.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from services.message import Message
 from services.notifier import outbox
 from services.notifier.courier import Courier
 from services.notifier.plan import Planner
+from services.notifier.webhook import Webhooks
 from services.runtime import Context
 from services.settings import Settings
 from services.streams import EVENTS
@@ -37,6 +39,7 @@ class Notifier:
         self._settings = settings
         self._planner = Planner()
         self._courier = Courier(settings)
+        self._webhooks = Webhooks(settings)
 
     async def run(self, context: Context) -> None:
         """Work until told to stop.
@@ -50,6 +53,7 @@ class Notifier:
             work.create_task(self._hear(context), name="hear")
             work.create_task(self._remind(context.stopping), name="remind")
             work.create_task(self._courier.run(context.stopping, context.report), name="send")
+            work.create_task(self._webhooks.run(context.stopping), name="tell")
 
     async def _hear(self, context: Context) -> None:
         """Take events in, a batch at a time."""
