@@ -54,7 +54,10 @@ def test_every_setting_is_explained() -> None:
     named = set(re.findall(r"`(CPOR_[A-Z_]+)`", "\n".join(re.findall(r"(?m)^\|.*$", table))))
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
-    files = {f"{PREFIX}{name}_FILE" for name in ("DATABASE_URL", "NATS_URL", "OIDC_CLIENT_SECRET")}
+    files = {
+        f"{PREFIX}{name}_FILE"
+        for name in ("DATABASE_URL", "NATS_URL", "OIDC_CLIENT_SECRET", "SMTP_URL")
+    }
     assert named == known | files
 
 

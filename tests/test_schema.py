@@ -50,6 +50,8 @@ def test_an_empty_database_gets_all_tables(empty_database: str) -> None:
         *("simulated_clock", "projection_positions", "claim_board", "claim_words"),
         *("board_counts", "open_clocks", "claim_progress", "claim_stages"),
         *("sessions", "drafts", "sign_in_attempts", "saved_views"),
+        *("notices", "reminders", "notifier_position", "mail_preferences", "mailbox"),
+        "webhooks",
     }
 
 

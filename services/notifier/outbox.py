@@ -25,10 +25,14 @@ LOG_READ: Final = "cpor_log_read"
 _LOCK: Final = "SELECT position FROM cpor.notifier_position FOR UPDATE"
 _MOVE: Final = "UPDATE cpor.notifier_position SET position = %s"
 # Two statements, the reminders first: one that is just becoming a notice is waited for, and seen.
+# One that is being sent is not waited for, as a mail server may take its time; it is too late then.
 _CLOSE: Final = "DELETE FROM cpor.reminders WHERE claim_id = ANY(%s)"
 _DROP: Final = """
 UPDATE cpor.notices SET state = 'dropped', ended_at = now(), words = 'the clock has closed'
-WHERE claim_id = ANY(%s) AND kind = ANY(%s) AND state = 'waiting'
+WHERE notice_id IN (
+    SELECT notice_id FROM cpor.notices
+    WHERE claim_id = ANY(%s) AND kind = ANY(%s) AND state = 'waiting' FOR UPDATE SKIP LOCKED
+)
 """
 _PLAN: Final = """
 INSERT INTO cpor.reminders (claim_id, kind, number, version, remind_at, due_at)

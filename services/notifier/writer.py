@@ -75,10 +75,12 @@ class Writer:
         """The mail of one notice, or of several to the reviewers.
 
         Raises NoAddress when the recipient's address is not known, or not any more, and Unwanted
-        for a reminder to somebody who wants none.
+        for a reminder to somebody who wants none, or of a clock that has closed.
         """
         first = notices[0]
         claims = await _events(connection, {each.claim_id for each in notices})
+        if first.kind in REMINDERS and _is_over(first, claims[first.claim_id]):
+            raise Unwanted("the clock has closed")
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
         people = await _people(connection, rows.values())
         to = self._to(first.recipient, rows[first.claim_id], people)
@@ -206,6 +208,12 @@ def _at(events: Sequence[ClaimEvent], version: int | None = None) -> ClaimRow:
     if row is None:
         raise LookupError("a notice is about a claim that has no events")
     return row
+
+
+def _is_over(notice: Waiting, events: Sequence[ClaimEvent]) -> bool:
+    """Whether the clock that is reminded of has closed, or its target was missed."""
+    then, now = _at(events, notice.version), _at(events)
+    return (now.clock, now.clock_opened_at, now.passed) != (then.clock, then.clock_opened_at, False)
 
 
 def _sees(events: Sequence[ClaimEvent]) -> Wording:

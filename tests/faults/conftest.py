@@ -16,6 +16,8 @@ from psycopg import AsyncConnection
 
 from services.clock import real_now
 from services.connection import Connection, connected
+from services.embedded.address import resolved
+from services.embedded.datadir import DataDir
 from services.runtime import MODULES
 from services.settings import Settings
 from services.streams import prepare
@@ -107,8 +109,9 @@ async def built(
     """A system on a Monday of 2031; the services that are `far` reach the servers by the lines."""
     await prepare(nats_url)
     await asyncio.to_thread(upload, database_url)
-    direct = Settings(
-        data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated"
+    DataDir(folder).make()
+    direct = resolved(
+        Settings(data_dir=folder, database_url=database_url, nats_url=nats_url, clock="simulated")
     )
     async with (
         Line(database_url) as database,

@@ -434,7 +434,7 @@ async def test_a_digest_is_named_by_all_that_it_tells(
     async with sending(courier):
         await all_ended(database)
 
-    together = [mail for mail in office.mails[2:] if "2 news" in str(mail.message["Subject"])]
+    together = [mail for mail in office.mails[2:] if "2 updates" in str(mail.message["Subject"])]
     assert first.message_id not in {mail.message_id for mail in together}
     assert together
 

@@ -341,17 +341,17 @@ async def test_a_reminder_that_is_just_falling_due_goes_with_its_clock(
     last = of(1, *closed, start=len(closed) - 1, first=100)
     await store(database, last)
     async with (
-        await AsyncConnection.connect(database_url) as timer,
+        await AsyncConnection.connect(database_url, autocommit=True) as timer,
         await AsyncConnection.connect(database_url, autocommit=True) as other,
     ):
-        assert await box.remind(timer, real_now() + timedelta(days=24)) == 1
-        closing = asyncio.create_task(hear(other, notifier, last, known=True))
-        await waits(
-            database,
-            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'",
-        )
-        await timer.commit()
+        async with timer.transaction():
+            assert await box.remind(timer, real_now() + timedelta(days=24)) == 1
+            closing = asyncio.create_task(hear(other, notifier, last, known=True))
+            await waits(
+                database,
+                "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock'",
+            )
         await closing
 
     assert ("dispute_reminder", "dropped") in await outbox(database)
