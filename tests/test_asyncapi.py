@@ -15,6 +15,7 @@ from domain.access import SENDERS
 from domain.claim import EVENTS
 from domain.command import COMMANDS
 from services.cloudevent import BadCommand, parse_command, parse_envelope
+from services.embedded.address import resolved
 from services.json_document import Unreadable
 from services.runtime import MODULES, Shell
 from services.settings import Settings
@@ -129,7 +130,7 @@ def test_examples_stand_under_a_subject_of_their_channel(name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_health_is_asked_where_faststream_answers(name: str) -> None:
     """A service's FastStream application describes a subject of the health channel."""
-    settings = Settings(nats_url="nats://127.0.0.1:4222")
+    settings = resolved(Settings(nats_url="nats://127.0.0.1:4222"))
     shell = Shell(import_module(MODULES[name]).service(settings), settings)
     described = json.loads(shell.application.schema.to_specification().to_json())
     addresses = [channel["address"] for channel in described["channels"].values()]

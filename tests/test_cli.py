@@ -136,4 +136,6 @@ async def test_an_unknown_service_is_one_message() -> None:
     code, _, err = await _cpor("service", "clams")
 
     assert code == 2
-    assert "claims, relay, projector, timer, notifier, web, mailbox" in " ".join(err.replace("│", " ").split())
+    assert "claims, relay, projector, timer, notifier, web, mailbox" in " ".join(
+        err.replace("│", " ").split()
+    )

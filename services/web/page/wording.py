@@ -140,6 +140,8 @@ SENTENCES: Final = tuple(
             N_("Give a justification, or add a new document."),
         ),
         (r"a claim has at most (?P<n>\d+) documents", N_("A claim has at most %(n)s documents.")),
+        ("there is no development mailbox here", N_("There is no development mailbox here.")),
+        ("there is no such mail", N_("There is no such mail.")),
         ("there (is|was) no such claim( then)?", N_("There is no such claim.")),
         ("the claim has no such document", N_("The claim has no such document.")),
         (
