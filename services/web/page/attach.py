@@ -20,7 +20,7 @@ from services.media_type import SUFFIXES
 from services.web.claim import readable_row
 from services.web.document import only_file, read_upload, take
 from services.web.identifier import ClaimId
-from services.web.page.deed import tried
+from services.web.page.deed import do, tried
 from services.web.page.file import size
 from services.web.page.form import command_data
 from services.web.page.route import PageRoute
@@ -89,7 +89,7 @@ async def _attach(
     # The same document is attached to a claim once: sent again, the answer is that of the first
     # time.
     command_id = f"attach-{uploaded.digest[-32:]}"
-    problem = await tried(visit, row.claim_id, AttachPoe.NAME, data, command_id=command_id)
+    problem = await tried(do(visit, row.claim_id, AttachPoe.NAME, data, command_id=command_id))
     if problem is not None and problem["type"].rpartition("/")[2] in _ATTACHED_BEFORE:
         problem = dict(
             body(AlreadyExists(f"{uploaded.filename} is already attached to this claim"))

@@ -32,7 +32,7 @@ from services.web.page import file
 from services.web.page.action import BY_COMMAND, DONE
 from services.web.page.attempt import Attempt, form_id
 from services.web.page.deadline import open_deadline
-from services.web.page.deed import COMMAND_ID, tried
+from services.web.page.deed import COMMAND_ID, do, tried
 from services.web.page.fact import actor_name, facts_of
 from services.web.page.form import command_data, kept
 from services.web.page.moment import day
@@ -95,7 +95,7 @@ async def act(visit: Visitor, request: Request, claim_id: ClaimId, command: str)
         version = int(hidden(form, VERSION, VERSION_PATTERN)) if action.has_version else None
         data, filled_in = command_data(command, form), kept(form)
     problem = await tried(
-        visit, claim_id, command, data, command_id=command_id, expected_version=version
+        do(visit, claim_id, command, data, command_id=command_id, expected_version=version)
     )
     if problem is None:
         return RedirectResponse(f"/claims/{claim_id}?done={command}", HTTPStatus.SEE_OTHER)

@@ -1,6 +1,6 @@
 """What somebody does on a page: a command, sent like every other."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,27 +42,12 @@ async def do(
     return problem
 
 
-async def tried(
-    visit: Visit,
-    claim_id: UUID,
-    command: str,
-    data: Mapping[str, Any],
-    *,
-    command_id: str,
-    expected_version: int | None = None,
-) -> dict[str, Any] | None:
-    """As `do`, from a form that is shown again with what stands in it, whatever comes in between.
+async def tried(deed: Awaitable[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """What `do` comes to, from a form that is shown again with what stands in it.
 
-    That a server can't be reached is a problem like any other.
+    That a server can't be reached is a problem like any other then.
     """
     try:
-        return await do(
-            visit,
-            claim_id,
-            command,
-            data,
-            command_id=command_id,
-            expected_version=expected_version,
-        )
+        return await deed
     except (Unavailable, OutcomeUnknown) as refusal:
         return dict(body(refusal))

@@ -28,7 +28,7 @@ from services.web.document import only_file, read_upload, take
 from services.web.identifier import ClaimId
 from services.web.page import draft
 from services.web.page.claim import VERSION, VERSION_PATTERN, Read, hidden, read
-from services.web.page.deed import COMMAND_ID, tried
+from services.web.page.deed import COMMAND_ID, do, tried
 from services.web.page.draft import Draft
 from services.web.page.fact import facts_of
 from services.web.page.file import size
@@ -103,12 +103,14 @@ async def go_on(visit: Visitor, claim_id: ClaimId) -> Response:
     problem: Mapping[str, Any] | None = None
     if is_opened:
         problem = await tried(
-            visit,
-            claim_id,
-            OpenDispute.NAME,
-            filled.data,
-            command_id=filled.command_id,
-            expected_version=filled.version,
+            do(
+                visit,
+                claim_id,
+                OpenDispute.NAME,
+                filled.data,
+                command_id=filled.command_id,
+                expected_version=filled.version,
+            )
         )
     if is_opened and problem is None:
         async with visit.backend.pool.connection() as connection:

@@ -22,7 +22,7 @@ from services.web.claim import readable_events, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import claim_form
 from services.web.page.claim_form import FIELDS, STEPS, Wrong
-from services.web.page.deed import COMMAND_ID, tried
+from services.web.page.deed import COMMAND_ID, do, tried
 from services.web.page.draft import Filled
 from services.web.page.form import Sent, kept
 from services.web.page.route import PageRoute
@@ -82,12 +82,14 @@ async def change(
         wrong = claim_form.told(visit, errors, changes)
         return _page(visit, stated, shown, wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
     problem = await tried(
-        visit,
-        claim_id,
-        EditClaim.NAME,
-        changes,
-        command_id=command_id,
-        expected_version=version,
+        do(
+            visit,
+            claim_id,
+            EditClaim.NAME,
+            changes,
+            command_id=command_id,
+            expected_version=version,
+        )
     )
     if problem is None:
         return RedirectResponse(f"/claims/{claim_id}", HTTPStatus.SEE_OTHER)

@@ -18,7 +18,7 @@ from services.web.claim import readable_row
 from services.web.identifier import ClaimId
 from services.web.page import claim_form, draft
 from services.web.page.claim_form import FIELDS, STEPS, Step, Wrong
-from services.web.page.deed import tried
+from services.web.page.deed import do, tried
 from services.web.page.draft import Draft, Filled
 from services.web.page.form import Sent, kept
 from services.web.page.route import PageRoute
@@ -75,7 +75,7 @@ async def create(visit: PartnerVisit, draft_id: ClaimId) -> Response:
     if found is None:
         return await _to_claim_of(visit, draft_id)
     data = claim_form.data_of(found.form)
-    problem = await tried(visit, draft_id, CreateClaim.NAME, data, command_id=found.command_id)
+    problem = await tried(do(visit, draft_id, CreateClaim.NAME, data, command_id=found.command_id))
     if problem is not None and problem["type"].rpartition("/")[2] not in _MADE_BEFORE:
         return await _review(visit, found, problem)
     response = await _to_claim_of(visit, draft_id)

@@ -21,7 +21,7 @@ from services.web.claim import events_of
 from services.web.identifier import ClaimId
 from services.web.page import file
 from services.web.page.attempt import Attempt, form_id
-from services.web.page.deed import tried
+from services.web.page.deed import do, tried
 from services.web.page.form import command_data, kept
 from services.web.page.proof import proof_of
 from services.web.page.queue import (
@@ -108,12 +108,14 @@ async def act(
     data = command_data(command, form)
     is_decision = any(command in each for each in DECISIONS.values())
     problem = await tried(
-        visit,
-        claim_id,
-        command,
-        data,
-        command_id=command_id,
-        expected_version=version if is_decision else None,
+        do(
+            visit,
+            claim_id,
+            command,
+            data,
+            command_id=command_id,
+            expected_version=version if is_decision else None,
+        )
     )
     if problem is not None:
         return await _page(visit, claim_id, Attempt(command, problem, kept(form)))
