@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from random import uniform
 from typing import Final
 
+import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from domain.notice import Recipient
-from services.backoff import Backoff
+from services.backoff import Backoff, jittered
 from services.clock import real_now
 from services.database import KEEPALIVES
 from services.health import Report, State
@@ -40,7 +40,8 @@ DIGEST: Final = 100
 LOOK: Final = 1.0
 """Seconds after which the courier looks around although nothing was notified."""
 FIRST_AGAIN: Final = timedelta(minutes=1)
-"""After how long a mail is tried again that was refused for the time being; then twice that."""
+"""After how long a mail is tried again that was refused for the time being, or half of that; then
+twice as long."""
 LONGEST_AGAIN: Final = timedelta(hours=4)
 GIVE_UP: Final = timedelta(days=3)
 """After which a mail that is refused again and again is parked."""
@@ -182,7 +183,9 @@ class Courier:
         except Unwanted as reason:
             await outbox.dropped(connection, [notice_id], str(reason))
             return [notice_id]
-        except (LookupError, ValueError) as error:
+        except psycopg.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect of ours with one mail holds up no other
             _log.error("mail_not_written", notice=notice_id, kind=notice.kind, exc_info=error)
             await outbox.parked(connection, ids, f"it can't be written: {error!r}")
             return ids
@@ -230,7 +233,8 @@ async def _refused(
         _log.warning("mail_parked", notices=ids, kind=first.kind, words=str(refused))
         await outbox.parked(connection, ids, str(refused))
         return
-    wait = min(FIRST_AGAIN * 2**first.attempts, LONGEST_AGAIN) * uniform(0.5, 1.5)  # noqa: S311 - spreads tries, hides nothing
+    longest = min(FIRST_AGAIN * 2**first.attempts, LONGEST_AGAIN)
+    wait = timedelta(seconds=jittered(longest.total_seconds()))
     await outbox.later(connection, ids, wait, str(refused))
 
 

@@ -39,8 +39,6 @@ INSERT INTO cpor.reminders (claim_id, kind, number, version, remind_at, due_at)
 SELECT claim_id, kind, number, version, remind_at, due_at
 FROM json_to_recordset(%s::json) AS planned (claim_id uuid, kind text, number smallint,
     version int, remind_at timestamptz, due_at timestamptz)
-ON CONFLICT (claim_id, kind, number) DO UPDATE SET version = excluded.version,
-    remind_at = excluded.remind_at, due_at = excluded.due_at
 """
 _ADD: Final = """
 INSERT INTO cpor.notices (claim_id, version, recipient, kind, number)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from struct import Struct
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
@@ -88,11 +88,10 @@ async def preference_of(connection: AsyncConnection, address_digest: bytes) -> P
     if row is None:
         return Preference()
     reminders, language, time_zone = row
-    known = time_zone in available_timezones()
     return Preference(
         reminders,
         Language(language) if language else None,
-        ZoneInfo(time_zone) if known else None,
+        ZoneInfo(time_zone) if time_zone else None,
     )
 
 

@@ -98,10 +98,12 @@ class Notifier:
             while not stopping.is_set():
                 await clock.refresh()
                 now = clock.now()
-                await outbox.remind(store, now)
                 next_at = await outbox.next_reminder_at(store)
+                if next_at is not None and next_at <= now:
+                    await outbox.remind(store, now)
+                    continue
                 wait = LOOK if next_at is None else min(LOOK, (next_at - now).total_seconds())
-                async for _ in store.notifies(timeout=max(wait, 0), stop_after=1):
+                async for _ in store.notifies(timeout=wait, stop_after=1):
                     pass
 
 
