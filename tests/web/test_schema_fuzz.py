@@ -4,7 +4,6 @@
 # pyright: reportUnknownVariableType=false
 # schemathesis leaves most of its types open.
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final, TypeAlias, cast
@@ -86,20 +85,31 @@ def takes_anything(label: str) -> bool:
     return bool("requestBody" in operation or operation.get("parameters")) and label not in TAKE_ANY
 
 
-async def play(site: Site, cases: st.SearchStrategy[Case[Any]]) -> None:
-    """Send some of these cases, the same in every run."""
-    loop = asyncio.get_running_loop()
+def drawn(cases: st.SearchStrategy[Case[Any]]) -> list[tuple[Case[Any], str]]:
+    """Some of these cases, and who sends each: the same in every run.
+
+    The process's random numbers must be hypothesis's alone meanwhile, or it draws other cases when
+    it looks again. So all are drawn before the first is sent, while the event loop stands still,
+    and with it the services, whose libraries draw, too.
+    """
+    drawn: list[tuple[Case[Any], str]] = []
 
     @THE_SAME_EVERY_TIME
     @given(cases, st.sampled_from(EVERYBODY))
-    def send(case: Case[Any], actor: str) -> None:
-        request = as_httpx(case, actor)
-        answer = asyncio.run_coroutine_threadsafe(site.client.send(request), loop).result()
+    def draw(case: Case[Any], actor: str) -> None:
+        drawn.append((case, actor))
+
+    draw()
+    return drawn
+
+
+async def play(site: Site, cases: st.SearchStrategy[Case[Any]]) -> None:
+    """Send some of these cases."""
+    for case, actor in drawn(cases):
+        answer = await site.client.send(as_httpx(case, actor))
         assert str(answer.status_code) in case.operation.definition.raw["responses"], answer.text
         assert answer.status_code < 500, answer.text
         case.validate_response(answer, checks=CHECKS)
-
-    await asyncio.to_thread(send)
 
 
 def without_waiting(case: Case[Any]) -> Case[Any]:
@@ -123,13 +133,8 @@ def as_httpx(case: Case[Any], actor: str) -> httpx.Request:
 async def fuzzed(
     migrated_server: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Site]:
-    """A system of its own, for its clock goes anywhere, with a claim that is submitted.
-
-    Without mails: Python's library draws their boundaries from the random numbers of the process,
-    which hypothesis and schemathesis must have for themselves to draw the same cases again.
-    """
+    """A system of its own, for its clock goes anywhere, with a claim that is submitted."""
     async with fresh(migrated_server, tmp_path_factory.mktemp("fuzzed"), "fuzzed") as site:
-        await site.services.stop("notifier", "mailbox")
         await site.submitted(CLAIM)
         yield site
 
