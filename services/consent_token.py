@@ -5,26 +5,18 @@ ends, and is signed for this one purpose (R8). Whether it was used is known from
 A new approval is another version: a link from before it is dead.
 """
 
-import base64
-import hmac
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from struct import Struct
 from typing import Final, NamedTuple
 from uuid import UUID
+
+from services.signed_token import SignedToken
 
 SHOWN_FOR: Final = timedelta(days=30)
 """How long after the consent period the page still shows what was recorded."""
 
-_PURPOSE: Final = b"cpor: the customer's consent\0"
-_FACTS: Final = Struct(">I16sIQ")
-"""The key's number, the claim's id, the approval's version, and the last second."""
-_TAG: Final = 16
-"""Bytes of the signature: nobody guesses at 128 bits by asking a server."""
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{64}")
-"""48 bytes are 64 letters without a remainder: no two texts are the same token."""
+_TOKEN: Final = SignedToken(b"cpor: the customer's consent", "16sIQ")
+"""The claim's id, the approval's version, and the last second."""
 
 
 class ConsentLink(NamedTuple):
@@ -43,10 +35,8 @@ class ConsentLink(NamedTuple):
 
 def sign(link: ConsentLink, keys: Mapping[int, bytes]) -> str:
     """The link's token, signed with the newest of the keys: the one with the highest number."""
-    number = max(keys)
     expires = int(link.expires_at.timestamp())
-    facts = _FACTS.pack(number, link.claim_id.bytes, link.version, expires)
-    return base64.urlsafe_b64encode(facts + _tag(keys[number], facts)).decode()
+    return _TOKEN.sign(keys, link.claim_id.bytes, link.version, expires)
 
 
 def read(token: str, keys: Mapping[int, bytes], now: datetime) -> ConsentLink | None:
@@ -54,14 +44,10 @@ def read(token: str, keys: Mapping[int, bytes], now: datetime) -> ConsentLink | 
 
     A caller can't tell which, and should not.
     """
-    if not _TOKEN.fullmatch(token):
+    facts = _TOKEN.read(token, keys)
+    if facts is None:
         return None
-    signed = base64.urlsafe_b64decode(token)
-    facts, tag = signed[: _FACTS.size], signed[_FACTS.size :]
-    number, claim_id, version, expires = _FACTS.unpack(facts)
-    key = keys.get(number)
-    if key is None or not hmac.compare_digest(tag, _tag(key, facts)):
-        return None
+    claim_id, version, expires = facts
     link = ConsentLink(UUID(bytes=claim_id), version, datetime.fromtimestamp(expires, UTC))
     return link if now < link.expires_at else None
 
@@ -69,7 +55,3 @@ def read(token: str, keys: Mapping[int, bytes], now: datetime) -> ConsentLink | 
 def address(public_url: str, token: str) -> str:
     """Where the customer's page is."""
     return f"{public_url}/consent/{token}"
-
-
-def _tag(key: bytes, facts: bytes) -> bytes:
-    return hmac.digest(key, _PURPOSE + facts, sha256)[:_TAG]

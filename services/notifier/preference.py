@@ -4,12 +4,9 @@ It is kept by a keyed digest of the address, so that nobody's address stands bes
 by a link that stands in every mail: whoever reads the address's mails may say so, without account.
 """
 
-import base64
 import hmac
-import re
 from collections.abc import Mapping
 from hashlib import sha256
-from struct import Struct
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,15 +14,12 @@ from psycopg import AsyncConnection
 
 from services.language.translation import Language
 from services.secret import secret
+from services.signed_token import SignedToken
 
 _SECRET: Final = "mail-address"  # noqa: S105 - its name
-_PURPOSE: Final = b"cpor: how somebody likes to hear from us\0"
 _DIGEST: Final = 16
-_FACTS: Final = Struct(f">I{_DIGEST}s")
-"""The key's number, and the address's digest."""
-_TAG: Final = 16
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{48}")
-"""36 bytes are 48 letters without a remainder: no two texts are the same token."""
+"""Bytes by which an address is known."""
+_TOKEN: Final = SignedToken(b"cpor: how somebody likes to hear from us", f"{_DIGEST}s")
 
 _READ: Final = """
 SELECT reminders, language, time_zone FROM cpor.mail_preferences WHERE address_digest = %s
@@ -59,22 +53,13 @@ async def digest_of(connection: AsyncConnection, address: str) -> bytes:
 
 def sign(address_digest: bytes, keys: Mapping[int, bytes]) -> str:
     """The token of the link in somebody's mails, signed with the newest of the keys."""
-    number = max(keys)
-    facts = _FACTS.pack(number, address_digest)
-    return base64.urlsafe_b64encode(facts + _tag(keys[number], facts)).decode()
+    return _TOKEN.sign(keys, address_digest)
 
 
 def read(token: str, keys: Mapping[int, bytes]) -> bytes | None:
     """Whose token it is, as a digest of the address; None for one that is not ours."""
-    if not _TOKEN.fullmatch(token):
-        return None
-    signed = base64.urlsafe_b64decode(token)
-    facts, tag = signed[: _FACTS.size], signed[_FACTS.size :]
-    number, address_digest = _FACTS.unpack(facts)
-    key = keys.get(number)
-    if key is None or not hmac.compare_digest(tag, _tag(key, facts)):
-        return None
-    return bytes(address_digest)
+    facts = _TOKEN.read(token, keys)
+    return facts[0] if facts else None
 
 
 def address(public_url: str, token: str) -> str:
@@ -99,7 +84,3 @@ async def keep(connection: AsyncConnection, address_digest: bytes, chosen: Prefe
     """Remember what somebody has chosen."""
     zone = chosen.time_zone.key if chosen.time_zone else None
     await connection.execute(_KEEP, [address_digest, chosen.reminders, chosen.language, zone])
-
-
-def _tag(key: bytes, facts: bytes) -> bytes:
-    return hmac.digest(key, _PURPOSE + facts, sha256)[:_TAG]
