@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final, LiteralString, NamedTuple
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from psycopg import AsyncConnection
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.refusal import NotFound
 from services.web.page.route import PageRoute
 from services.web.page.visit import POLICY, AnyGuest, Guest
+from services.web.schema import problems
 
 LIMIT: Final = 500
 """Mails of one answer, at most."""
@@ -34,7 +35,8 @@ _FRAMED: Final = (
 )
 """Of a mail's HTML within the page: its style stands in it, it runs nothing and loads nothing."""
 
-router = APIRouter(route_class=PageRoute)
+router = APIRouter()
+pages = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 class As(StrEnum):
@@ -99,21 +101,34 @@ Developer = Annotated[Guest, Depends(_in_development)]
 MailId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-@router.get("/dev/mail", include_in_schema=False)
-async def show_all(
-    guest: Developer,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=LIMIT)] = LIMIT,
-) -> Response:
+class MailQuery(BaseModel):
+    """Which of the mails."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """The id of a mail: those that came before it."""
+    limit: Annotated[int, Field(ge=1, le=LIMIT)] = LIMIT
+
+
+@router.get(
+    "/dev/mail",
+    summary="Mails that were caught",
+    operation_id="list_mails",
+    tags=["development"],
+    response_model=CaughtMails,
+    responses={200: {"content": {"text/html": {}}}, **problems(404, 422, 503)},
+)
+async def show_all(guest: Developer, query: Annotated[MailQuery, Query()]) -> Response:
     """What the embedded mailbox has caught, the last one first: in development only.
 
     JSON for who accepts `application/json`, else a page. `before` is the id of a mail: those that
     came before it.
     """
     if _wants_json(guest):
-        mails = await _mails(guest, before, limit)
+        mails = await _mails(guest, query.before, query.limit)
         return JSONResponse({"items": [each.mail.model_dump(mode="json") for each in mails]})
-    mails = await _mails(guest, before, _PAGE + 1)
+    mails = await _mails(guest, query.before, _PAGE + 1)
     return guest.page(
         "caught_mails.html",
         mails=[each.mail for each in mails[:_PAGE]],
@@ -121,7 +136,7 @@ async def show_all(
     )
 
 
-@router.get("/dev/mail/{mail_id}", include_in_schema=False)
+@pages.get("/dev/mail/{mail_id}")
 async def show(
     guest: Developer, mail_id: MailId, view: Annotated[As, Query()] = As.HTML
 ) -> Response:
@@ -137,12 +152,15 @@ async def show(
     )
 
 
-@router.get("/dev/mail/{mail_id}/html", include_in_schema=False)
+@pages.get("/dev/mail/{mail_id}/html")
 async def show_html(guest: Developer, mail_id: MailId) -> Response:
     """A mail's HTML by itself, for the frame that it is shown in; its links open beside it."""
     html = (await _kept(guest, mail_id)).mail.html
     headers = {"Content-Security-Policy": _FRAMED, "X-Frame-Options": "SAMEORIGIN"}
     return HTMLResponse(html.replace("<head>", '<head><base target="_blank">', 1), headers=headers)
+
+
+router.include_router(pages)
 
 
 async def _mails(guest: Guest, before: int | None, limit: int) -> list[_Kept]:
