@@ -1,5 +1,6 @@
 """How somebody likes to hear from us: chosen by the link of a mail, true of the next one on."""
 
+import asyncio
 import re
 from typing import Final
 
@@ -26,6 +27,7 @@ async def last_mail(site: Site, number: int) -> dict[str, str]:
             if len(mails) == number:
                 mail: dict[str, str] = mails[0]
                 return mail
+            await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

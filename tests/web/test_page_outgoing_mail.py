@@ -1,5 +1,6 @@
 """Mails that were refused or came back: seen by operators and on the claim's page, sent again."""
 
+import asyncio
 import re
 from contextlib import aclosing
 from typing import Final
@@ -30,12 +31,13 @@ async def notice_of(site: Site) -> Notice:
                 for each in await oversight.notices(connection, state, limit=50):
                     if str(each.claim_id) == CLAIM and each.kind == "consent_notice":
                         return each
+            await asyncio.sleep(0.05)
 
 
 async def until_sent(site: Site) -> Notice:
     """The notice, once the mail server has it."""
     while (notice := await notice_of(site)).state != "sent":
-        pass
+        await asyncio.sleep(0.05)
     return notice
 
 
