@@ -42,11 +42,11 @@ class Watch:
 
     async def listen(self) -> None:
         """Show what changes, as an open page does."""
-        async with self._client.stream("GET", "/live", params={"since": 0}) as answer:
+        async with self._client.stream("GET", "/live") as answer:
             answer.raise_for_status()
-            self.is_listening.set()
             claims: list[str] = []
             async for line in answer.aiter_lines():
+                self.is_listening.set()  # its first line tells that nothing is missed any more
                 name, _, value = line.partition(": ")
                 if name == "data":
                     claims.append(value)
@@ -73,9 +73,10 @@ async def main(port: int, nats_url: str, run: str) -> list[float]:
             base_url=f"http://{HOST}:{port}", headers={"Cookie": cookie}, timeout=_PATIENCE
         ) as client,
         asyncio.timeout(_SECONDS + _PATIENCE),
+        asyncio.TaskGroup() as tasks,
     ):
         watch = Watch(client)
-        listening = asyncio.create_task(watch.listen())
+        listening = tasks.create_task(watch.listen())
         await watch.is_listening.wait()
         async with wired(nats_url, watch.on_message) as wire:
             await wire.listen("cpor.outcomes.>")
