@@ -36,7 +36,7 @@ async def notice_of(site: Site) -> Notice:
 
 async def until_sent(site: Site) -> Notice:
     """The notice, once the mail server has it."""
-    while (notice := await notice_of(site)).state != "sent":
+    while (notice := await notice_of(site)).state != "sent":  # noqa: ASYNC110 - of another service
         await asyncio.sleep(0.05)
     return notice
 
