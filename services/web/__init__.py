@@ -40,8 +40,13 @@ def serve(settings: Settings) -> None:
     """
     listener = _listen(settings.http_host, settings.http_port)
     app = create_app(settings)
+    # uvicorn takes httptools and uvloop where it finds them. But httptools has no bound for a
+    # request's head, and uvloop's child processes, as those that open documents, inherit our
+    # descriptors.
     config = uvicorn.Config(
         app,
+        http="h11",
+        loop="asyncio",
         access_log=False,
         log_config=None,
         proxy_headers=False,
