@@ -180,13 +180,15 @@ class Courier:
         except NoAddress as nobody:
             await outbox.parked(connection, ids, str(nobody))
             return ids
-        except Unwanted as reason:
-            await outbox.dropped(connection, [notice_id], str(reason))
-            return [notice_id]
+        except Unwanted as unwanted:
+            ids = [each.notice_id for each in unwanted.notices]
+            await outbox.dropped(connection, ids, str(unwanted))
+            return ids
         except psycopg.Error:
             raise
         except Exception as error:  # noqa: BLE001 - a defect of ours with one mail holds up no other
-            _log.error("mail_not_written", notice=notice_id, kind=notice.kind, exc_info=error)
+            ids = await self._unwritable(connection, notices)
+            _log.error("mail_not_written", notices=ids, exc_info=error)
             await outbox.parked(connection, ids, f"it can't be written: {error!r}")
             return ids
         wait = await self._wait_for_turn(connection, notice.recipient, written)
@@ -203,6 +205,22 @@ class Courier:
         self._accepted |= dict.fromkeys(ids, accepted)
         await _record(connection, ids, accepted)
         return ids
+
+    async def _unwritable(
+        self, connection: AsyncConnection, notices: Sequence[Waiting]
+    ) -> list[int]:
+        """Those of which no mail can be written; all of them when it is none by itself."""
+        unwritable: list[int] = []
+        for each in notices:
+            try:
+                await self._writer.write(connection, [each])
+            except Unwanted:
+                continue
+            except psycopg.Error:
+                raise
+            except Exception:  # noqa: BLE001 - what is wrong with them together was told
+                unwritable.append(each.notice_id)
+        return unwritable or [each.notice_id for each in notices]
 
     async def _wait_for_turn(
         self, connection: AsyncConnection, recipient: Recipient, written: Written

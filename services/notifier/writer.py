@@ -40,7 +40,11 @@ _CONTACTS: Final = "SELECT contact_id, name, email FROM cpor.contacts WHERE cont
 
 
 class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
-    """The recipient does not want to be told."""
+    """The recipient does not want to be told of these notices."""
+
+    def __init__(self, reason: str, notices: Sequence[Waiting]) -> None:
+        super().__init__(reason)
+        self.notices = notices
 
 
 class NoAddress(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
@@ -75,19 +79,20 @@ class Writer:
         """The mail of one notice, or of several to the reviewers.
 
         Raises NoAddress when the recipient's address is not known, or not any more, and Unwanted
-        for a reminder to somebody who wants none, or of a clock that has closed.
+        for reminders to somebody who wants none, or of clocks that have closed.
         """
         first = notices[0]
         claims = await _events(connection, {each.claim_id for each in notices})
-        if first.kind in REMINDERS and _is_over(first, claims[first.claim_id]):
-            raise Unwanted("the clock has closed")
+        reminders = [each for each in notices if each.kind in REMINDERS]
+        if over := [each for each in reminders if _is_over(each, claims[each.claim_id])]:
+            raise Unwanted("the clock has closed", over)
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
         people = await _people(connection, rows.values())
         to = self._to(first.recipient, rows[first.claim_id], people)
         address_digest = await preference.digest_of(connection, to.address)
         chosen = await preference.preference_of(connection, address_digest)
-        if first.kind in REMINDERS and not chosen.reminders:
-            raise Unwanted("the recipient has switched reminders off")
+        if reminders and not chosen.reminders:
+            raise Unwanted("the recipient has switched reminders off", reminders)
         keys = await known_keys(connection)
         cases = [
             self._case(
@@ -111,7 +116,7 @@ class Writer:
             to=to,
             date=real_now(),
             preferences=preference.address(public_url, preference.sign(address_digest, keys)),
-            is_reminder=first.kind in REMINDERS,
+            is_reminder=reminders == list(notices),
         )
         message = mail(words, tongue, envelope)
         return Written(message, to.address, address_digest)

@@ -439,23 +439,51 @@ async def test_a_digest_is_named_by_all_that_it_tells(
     assert together
 
 
+@pytest.mark.parametrize("place", [0, 7], ids=["first", "last"])
 async def test_who_wants_no_reminders_still_reads_the_news(
-    database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
+    database: AsyncConnection,
+    notifier: Notifier,
+    courier: Courier,
+    office: MailServer,
+    place: int,
 ) -> None:
     """A reminder among what has come together is left out, and takes nothing with it."""
     digest = await preference.digest_of(database, REVIEWERS)
     await preference.keep(database, digest, Preference(reminders=False))
-    soon = real_now() + timedelta(days=1)
-    await hear(database, notifier, of(1, *ex.EDITING, ex.submitted(review_start_due=soon)))
+    soon = ex.submitted(review_start_due=real_now() + timedelta(days=1))
+    for number in range(8):
+        facts = (*ex.EDITING, soon) if number == place else ex.SUBMITTED
+        await hear(database, notifier, of(number, *facts, first=1 + 10 * number))
     await database.execute(
-        "UPDATE cpor.notices SET kind = 'target_soon', number = 1 WHERE kind = 'new_work'"
+        "UPDATE cpor.notices SET kind = 'target_soon', number = 1 WHERE claim_id = %s",
+        [UUID(int=place)],
     )
-    for number in range(2, 9):
-        await hear(database, notifier, of(number, *ex.SUBMITTED, first=10 * number))
     async with sending(courier):
         await all_ended(database)
 
-    assert await outbox(database) == [("target_soon", "dropped"), *[("new_work", "sent")] * 7]
+    expected = [("new_work", "sent")] * 8
+    expected[place] = ("target_soon", "dropped")
+    assert await outbox(database) == expected
     told = "".join(text_of(mail) for mail in office.mails)
-    assert str(UUID(int=1)) not in told
-    assert all(str(UUID(int=number)) in told for number in range(2, 9))
+    assert [str(UUID(int=number)) in told for number in range(8)] == [
+        number != place for number in range(8)
+    ]
+
+
+async def test_what_can_not_be_written_holds_up_nothing_else(
+    database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
+) -> None:
+    """Of what has come together for the reviewers it alone is parked, and says why."""
+    for number in range(1, 9):
+        await hear(database, notifier, of(number, *ex.SUBMITTED, first=10 * number))
+    await database.execute(
+        "UPDATE cpor.notices SET version = 99 WHERE claim_id = %s", [UUID(int=8)]
+    )
+    async with sending(courier):
+        await all_ended(database)
+
+    assert await outbox(database) == [*[("new_work", "sent")] * 7, ("new_work", "parked")]
+    ((words,),) = await rows(database, "SELECT words FROM cpor.notices WHERE state = 'parked'")
+    assert words.startswith("it can't be written: ")
+    told = "".join(text_of(mail) for mail in office.mails)
+    assert [told.count(f"/claims/{UUID(int=number)}") for number in range(1, 9)] == [1] * 7 + [0]
