@@ -189,7 +189,8 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - a defect of ours with one mail holds up no other
             ids = await self._unwritable(connection, notices)
             _log.error("mail_not_written", notices=ids, exc_info=error)
-            await outbox.parked(connection, ids, f"it can't be written: {error!r}")
+            # Not in its words: they may hold a name, and the outbox holds none (R30).
+            await outbox.parked(connection, ids, f"it can't be written: {type(error).__name__}")
             return ids
         wait = await self._wait_for_turn(connection, notice.recipient, written)
         if wait > timedelta(0):
