@@ -1,11 +1,11 @@
-"""Identifiers as they stand in paths."""
+"""Identifiers as they stand in addresses."""
 
 import re
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from domain.event import Digest
 from services.web.example import CLAIM_ID
@@ -36,6 +36,8 @@ ClaimId = Annotated[
         description="A UUID in lower case, chosen by whoever creates the claim.",
     ),
 ]
+Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+"""What PostgreSQL or NATS has numbered."""
 DocumentDigest = Annotated[
     Digest,
     BeforeValidator(_digest),

@@ -7,12 +7,13 @@ from email.policy import default
 from enum import StrEnum
 from typing import Annotated, Any, Final, LiteralString, NamedTuple
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from psycopg import AsyncConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.refusal import NotFound
+from services.web.identifier import Number
 from services.web.page.route import PageRoute
 from services.web.page.visit import POLICY, AnyGuest, Guest
 from services.web.schema import problems
@@ -98,7 +99,6 @@ def _in_development(guest: AnyGuest) -> Guest:
 
 
 Developer = Annotated[Guest, Depends(_in_development)]
-MailId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class MailQuery(BaseModel):
@@ -106,7 +106,7 @@ class MailQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    before: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    before: Number | None = None
     """The id of a mail: those that came before it."""
     limit: Annotated[int, Field(ge=1, le=LIMIT)] = LIMIT
 
@@ -138,7 +138,7 @@ async def show_all(guest: Developer, query: Annotated[MailQuery, Query()]) -> Re
 
 @pages.get("/dev/mail/{mail_id}")
 async def show(
-    guest: Developer, mail_id: MailId, view: Annotated[As, Query()] = As.HTML
+    guest: Developer, mail_id: Number, view: Annotated[As, Query()] = As.HTML
 ) -> Response:
     """One mail. Raises NotFound for one that was never there, or is not any more."""
     kept = await _kept(guest, mail_id)
@@ -153,7 +153,7 @@ async def show(
 
 
 @pages.get("/dev/mail/{mail_id}/html")
-async def show_html(guest: Developer, mail_id: MailId) -> Response:
+async def show_html(guest: Developer, mail_id: Number) -> Response:
     """A mail's HTML by itself, for the frame that it is shown in; its links open beside it."""
     html = (await _kept(guest, mail_id)).mail.html
     headers = {"Content-Security-Policy": _FRAMED, "X-Frame-Options": "SAMEORIGIN"}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from babel.numbers import format_decimal
-from fastapi import APIRouter, Depends, Form, Path, Query
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import RedirectResponse, Response
 from nats.errors import Error as NatsError
 
@@ -26,6 +26,7 @@ from services.rebuild import Phase, being_rebuilt
 from services.web import problem
 from services.web.backend import Backend
 from services.web.clock import Movement, move_by, simulated_clock
+from services.web.identifier import Number
 from services.web.page.file import size
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
@@ -87,7 +88,6 @@ async def _operator(visit: Visitor) -> Visit:
 
 
 Operator = Annotated[Visit, Depends(_operator)]
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False, prefix="/operations")
 

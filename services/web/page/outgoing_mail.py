@@ -8,7 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.language import word
 from services.notifier import oversight
-from services.web.page.operations import Number, Operator
+from services.web.identifier import Number
+from services.web.page.operations import Operator
 from services.web.page.route import PageRoute
 
 _PAGE: Final = 50
@@ -19,7 +20,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False, prefix="/oper
 @router.get("")
 async def show(
     visit: Operator,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    before: Number | None = None,
     again: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """How many wait, and those that the mail server has refused for good, the last one first."""

@@ -14,6 +14,7 @@ from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import ClockName, Role, Sla, Turn
 from projections.query import ClaimQuery
 from services.language.translation import N_
+from services.web.identifier import Number
 from services.web.page.listing import MOMENT, PLAIN, address, read_query
 from services.web.page.route import PageRoute
 from services.web.page.time_left import end_of_today
@@ -97,7 +98,7 @@ async def save(
 
 
 @router.post("/views/{view_id}/delete")
-async def delete(visit: Visitor, view_id: int) -> Response:
+async def delete(visit: Visitor, view_id: Number) -> Response:
     """Forget a view of the visitor's."""
     async with visit.backend.pool.connection() as connection:
         rows = await connection.execute(_DELETE, _owner(visit.actor) | {"view_id": view_id})
