@@ -18,7 +18,7 @@ _GLANCE = 0.05
 async def seconds_until_relayed(nats: Connection, position: int) -> float:
     """Seconds until the event stream has come to a position."""
     start = perf_counter()
-    while await _relayed(nats) < position:  # noqa: ASYNC110 - the server only answers
+    while await _relayed(nats) < position:  # noqa: ASYNC110 - the server tells only when asked
         await asyncio.sleep(_GLANCE)
     return perf_counter() - start
 

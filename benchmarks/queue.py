@@ -60,7 +60,7 @@ async def _pass_through(nats: Connection, frames: list[bytes], in_flight: int) -
             left -= len(taken)
             acknowledgements = [message.ack_frame() for message in taken]
             await nats.send([*acknowledgements, *islice(waiting, len(taken))])
-        while (await nats.js.stream_info(STREAM)).state.messages:  # noqa: ASYNC110 - the server only answers
+        while (await nats.js.stream_info(STREAM)).state.messages:  # noqa: ASYNC110 - the server tells only when asked
             await asyncio.sleep(_GLANCE)
         return perf_counter() - start
 

@@ -129,6 +129,7 @@ class Connection(Client):
         each message. Nothing may be on its way to the subject before this returns.
         """
         subscription = await self.listen(subject, callback)
+        # By the id that messages carry on the wire: the library has no public name for it.
         self._sinks[subscription._id] = sink  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return subscription
 

@@ -79,7 +79,7 @@ class _Catcher:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         self._pool = pool
 
-    async def handle_DATA(  # noqa: N802
+    async def handle_DATA(  # noqa: N802 - the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         """Keep the mail; the answer."""

@@ -105,14 +105,14 @@ async def sending(courier: Courier) -> AsyncGenerator[Reports]:
 async def until_reported(reports: Reports, words: str) -> None:
     """Wait until a report holds these words."""
     async with asyncio.timeout(PATIENCE):
-        while not any(words in detail for _, detail in reports.states):  # noqa: ASYNC110
+        while not any(words in detail for _, detail in reports.states):  # noqa: ASYNC110 - a list tells nobody
             await asyncio.sleep(0.02)
 
 
 async def until_well(reports: Reports) -> None:
     """Wait until the last report has nothing to tell."""
     async with asyncio.timeout(PATIENCE):
-        while reports.states[-1:] != [(State.RUNNING, "")]:  # noqa: ASYNC110
+        while reports.states[-1:] != [(State.RUNNING, "")]:  # noqa: ASYNC110 - a list tells nobody
             await asyncio.sleep(0.02)
 
 

@@ -35,4 +35,4 @@ async def test_a_long_mixed_run(
         turn += 1
         done = await mixed_run(tmp_path / str(turn), f"{seed}/{turn}", ROUND)
         with capsys.disabled():
-            print(f"\nseed {seed}, round {turn}: {done}", end="", flush=True)  # noqa: T201
+            print(f"\nseed {seed}, round {turn}: {done}", end="", flush=True)  # noqa: T201 - an hour is long
