@@ -1,5 +1,6 @@
 """What people come for, from its beginning to its end, in both languages and both themes."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Callable
@@ -8,7 +9,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Locator, Page, Route, expect
 
 from services.connection import connected
 from services.language import word
@@ -120,6 +121,7 @@ async def test_a_partner_disputes_a_rejection(
         await page.goto(f"/claims/{claim_id}")
         await page.get_by_role("link", name=say("Dispute the rejection")).click()
         justification = page.get_by_label(say("Business justification"))
+        await _scripts_are_there(page, justification)
         await justification.fill("The annex says it.")
         documents = page.locator("#documents").get_by_role("checkbox")
         await page.get_by_label(say("Document"), exact=True).set_input_files(
@@ -290,6 +292,30 @@ async def test_an_auditor_follows_a_claim(
         assert download.suggested_filename.endswith(".json")
 
 
+async def test_what_is_moved_before_the_scripts_come_is_shown(
+    visitors: Visitors, office: Office, look: Look, say: Say, name: str
+) -> None:
+    """On a slow line a page can be used before htmx is there."""
+    claim_id = await office.approved(name)
+    has_moved = asyncio.Event()
+
+    async def deliver_late(route: Route) -> None:
+        await has_moved.wait()
+        await route.continue_()
+
+    async with visitors.visit("ada", look) as page:
+        await page.route("**/htmx.min.js", deliver_late)
+        await page.goto(f"/claims/{claim_id}/history", wait_until="commit")
+        slider = page.get_by_role("slider", name=say("Version"))
+        await slider.focus()
+        for _ in range(2):
+            await page.keyboard.press("ArrowLeft")
+        has_moved.set()
+        then = page.get_by_role("region", name=say("As it was then"))
+        await expect(then).to_contain_text(say(word.STATUS["submitted"].word))
+        await expect(page.locator(".slider-number")).to_have_text("3")
+
+
 async def test_an_operator_keeps_it_running(
     visitors: Visitors, demo: Demo, look: Look, say: Say
 ) -> None:
@@ -392,6 +418,12 @@ async def test_a_part_that_can_not_be_had_is_asked_for_as_a_whole(
         await expect(page.get_by_role("link", name=name)).to_be_visible()
 
 
+async def _scripts_are_there(page: Page, part: Locator) -> None:
+    """What is done next needs them; the part tells that it is on the right page."""
+    await expect(part).to_be_visible()
+    await page.wait_for_load_state()
+
+
 def _pattern(message: str) -> re.Pattern[str]:
     """The message, whatever is put into it."""
     return re.compile(".+".join(map(re.escape, re.split(r"%\(\w+\)[sd]", message))))
@@ -400,6 +432,7 @@ def _pattern(message: str) -> re.Pattern[str]:
 async def _mistaken(page: Page, say: Say) -> None:
     """A domain that is none is told beside its field, as soon as it is left."""
     domain = page.get_by_label(say("Customer's domain"))
+    await _scripts_are_there(page, domain)
     await domain.fill("not a domain")
     await domain.blur()
     wrong = say("Enter a domain name, such as company.example.")

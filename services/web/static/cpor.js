@@ -30,6 +30,18 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What somebody changed before htmx listened, or the browser filled in again, is shown, too.
+document.addEventListener("DOMContentLoaded", () => {
+  const words = (form) => new URLSearchParams(new FormData(form)).toString();
+  for (const form of document.querySelectorAll("form[method=get][hx-trigger*=change]")) {
+    const untouched = form.cloneNode(true);
+    untouched.reset();
+    if (words(form) !== words(untouched)) {
+      form.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  }
+});
+
 // When a part of a page can't be had, the browser asks for the whole, and shows what is wrong.
 for (const failure of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(failure, ({ detail }) => {

@@ -3,9 +3,13 @@
 // The number follows the slider, and the timeline shows where it stands.
 const slider = document.querySelector(".slider input[type=range]");
 
-slider?.addEventListener("input", () => {
-  document.querySelector(".slider-number").value = slider.value;
-});
+if (slider) {
+  const follow = () => {
+    document.querySelector(".slider-number").value = slider.value;
+  };
+  slider.addEventListener("input", follow);
+  follow();
+}
 document.body.addEventListener("htmx:afterSettle", () => {
   const chosen = document.querySelector("#then").dataset.version;
   for (const step of document.querySelectorAll(".step")) {
