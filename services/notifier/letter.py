@@ -150,17 +150,17 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
             said = [
                 say(
                     "A reviewer has looked at your dispute about the claim for %(customer)s. Before"
-                    " it can be decided, this is needed:",
+                    " it can be decided, this must be put right:",
                     customer=customer,
                 )
                 if row.dispute is Dispute.OPEN
                 else say(
                     "A reviewer has looked at your claim for %(customer)s. Before it can be"
-                    " decided, this is needed:",
+                    " decided, this must be put right:",
                     customer=customer,
                 )
             ]
-            points = _asked(case, tongue)
+            points = _names(row.action_reasons, word.ACTION_REASON, tongue)
             do = _resubmit(row, due, tongue)
         case Kind.APPROVED | Kind.DISPUTE_UPHELD:
             if case.kind is Kind.APPROVED:
@@ -253,11 +253,11 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
             said = [
                 say(
                     "Your claim for %(customer)s was sent back to you, and has not been resubmitted"
-                    " yet. This is needed:",
+                    " yet. This must be put right:",
                     customer=customer,
                 )
             ]
-            points = _asked(case, tongue)
+            points = _names(row.action_reasons, word.ACTION_REASON, tongue)
             do = _resubmit(row, due, tongue)
         case Kind.DISPUTE_REMINDER:
             subject = say("Reminder, you can still dispute: %(name)s", name=name)
@@ -289,7 +289,7 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
         points=points,
         quoted=quoted,
         quoted_from=_whose(case, tongue) if quoted else "",
-        facts=_facts(row, tongue),
+        facts=[*_asked_about(fact, tongue), *_facts(row, tongue)],
         do=do,
         link=case.link,
         link_text=say("Open the claim"),
@@ -297,15 +297,12 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
     )
 
 
-def _asked(case: Case, tongue: Tongue) -> list[Point]:
-    """What the reviewers have asked for (R19)."""
-    points = _names(case.row.action_reasons, word.ACTION_REASON, tongue)
-    if isinstance(case.fact, Claim.ActionRequired) and case.fact.products:
-        products = ", ".join(map(tongue.product, case.fact.products))
-        points.append(
-            Point(tongue.say("Products that it is about: %(products)s", products=products))
-        )
-    return points
+def _asked_about(fact: ClaimEvent, tongue: Tongue) -> list[tuple[str, str]]:
+    """The products that the reviewers' question is about, if they named some (R4)."""
+    if not isinstance(fact, Claim.ActionRequired) or not fact.products:
+        return []
+    products = ", ".join(map(tongue.product, fact.products))
+    return [(tongue.say("Products that it is about"), products)]
 
 
 def _resubmit(row: ClaimRow, due: str, tongue: Tongue) -> list[str]:
@@ -376,8 +373,9 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
         title = say("A partner names you as its customer")
         said = [
             say(
-                "A partner says that it has worked for your organisation, and has shown proof. The"
-                " proof was checked. Now it is your turn: you may decline."
+                "A partner asks to be recorded as the one that has worked with your organisation on"
+                " the products named below. It has shown proof, and the proof was checked. Now it"
+                " is your turn: you may decline."
             )
         ]
     else:
@@ -396,7 +394,7 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
         facts=[
             *_partner(case, tongue),
             (say("Your organisation"), _named(row.customer_name, row.customer_domain)),
-            (say("What it says it did"), one_line(row.name)),
+            (say("What it says it did"), _done(row, tongue)),
             (say("Products"), ", ".join(map(tongue.product, row.products))),
             (say("What the partner will see"), tongue.wording(case.sees)),
             (
@@ -424,6 +422,12 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
             " customer. The link is yours alone: whoever has it can decline for you."
         ),
     )
+
+
+def _done(row: ClaimRow, tongue: Tongue) -> str:
+    """In the vendor's words; what the partner calls the claim is for itself and reviewers."""
+    activities = ", ".join(tongue.say(word.ACTIVITY[each].word) for each in row.activities)
+    return f"{tongue.say(word.SOLUTION_AREA[row.solution_area].word)}: {activities}"
 
 
 def _partner(case: Case, tongue: Tongue) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from domain.lifecycle import Phase
 from domain.notice import Kind
+from tests.claims.orders import CREATE
 from tests.web.conftest import ADDRESS, OPERATOR, Site
 from tests.web.life import ACTORS, bring
 
@@ -82,11 +83,17 @@ async def consent_link(site: Site, claim_id: str) -> str:
     raise AssertionError("the customer was told nothing")
 
 
+async def claimed(site: Site, claim_id: str, phase: Phase) -> None:
+    """A claim in this phase, known by its name to the partner and by the customer's to all."""
+    name = NAMES[claim_id]
+    await bring(site, claim_id, phase, name=name, customer=CREATE["customer"] | {"name": name})
+
+
 async def live_through_everything(site: Site) -> None:
     """Four claims, until every kind of mail was sent."""
     await move(site, set="2031-03-03T09:00:00Z")
-    await bring(site, DISPUTED, Phase.ACTION_REQUIRED, name=NAMES[DISPUTED])
-    await bring(site, LATE, Phase.SUBMITTED, name=NAMES[LATE])
+    await claimed(site, DISPUTED, Phase.ACTION_REQUIRED)
+    await claimed(site, LATE, Phase.SUBMITTED)
     await until_told(site, DISPUTED, Kind.NEW_WORK, Kind.ACTION_REQUIRED)
     await move(site, advance="P7DT1H")
     await until_told(site, DISPUTED, Kind.RESPONSE_REMINDER)
@@ -100,8 +107,8 @@ async def live_through_everything(site: Site) -> None:
     await until_told(site, LATE, Kind.TARGET_MISSED)
     await do(site, DISPUTED, "open_dispute", "ayse", justification="See page 3.")
     await do(site, DISPUTED, "uphold_dispute", "marta", note="Page 3 proves it.")
-    await bring(site, DECLINED, Phase.CONSENT_PENDING, name=NAMES[DECLINED])
-    await bring(site, DISMISSED, Phase.DISPUTED, name=NAMES[DISMISSED])
+    await claimed(site, DECLINED, Phase.CONSENT_PENDING)
+    await claimed(site, DISMISSED, Phase.DISPUTED)
     await do(site, DISMISSED, "dismiss_dispute", "marta", note="Page 3 is blank.")
     await until_told(site, DISPUTED, Kind.DISPUTE_UPHELD, Kind.CONSENT_NOTICE)
     await until_told(site, DECLINED, Kind.APPROVED, Kind.CONSENT_NOTICE)

@@ -71,12 +71,13 @@ async def test_the_page_says_who_claims_what(
         claim["org"],
         claim["partner_contact"]["name"],
         claim["customer"]["name"],
-        claim["name"],
+        "Microsoft 365: Usage",
         "usage and sold seats",
         "If you agree, do nothing",
         claim["due_at"],
     ):
         assert text in response.text
+    assert claim["name"] not in response.text
     assert claim["partner_contact"]["email"] not in response.text
     assert claim["customer_contact"]["name"] not in response.text
     assert 'content="noindex' in response.text

@@ -55,7 +55,7 @@ async def test_nothing_is_chosen_at_first(reader: httpx.AsyncClient, link: str) 
     assert page.headers["x-robots-tag"] == "noindex, nofollow"
     for each in (page, again):
         assert 'value="yes" checked' in each.text
-        assert "As usual: English" in each.text
+        assert "Default: English" in each.text
 
 
 async def test_what_is_chosen_holds_for_the_next_mail(
