@@ -31,6 +31,27 @@ Report = Callable[[State, str], None]
 _BEST_FIRST = tuple(State)
 
 
+class Parts:
+    """What the parts of a service say of themselves, told as one: the worst state counts.
+
+    So a part that is well does not hide another one that isn't.
+    """
+
+    def __init__(self, report: Report, *names: str) -> None:
+        self._report = report
+        self._said: dict[str, tuple[State, str]] = dict.fromkeys(names, (State.STARTING, ""))
+
+    def of(self, name: str) -> Report:
+        """Where one of the parts says how it is."""
+
+        def say(state: State, detail: str) -> None:
+            self._said[name] = state, detail
+            worst = max((state for state, _ in self._said.values()), key=_BEST_FIRST.index)
+            self._report(worst, "; ".join(detail for _, detail in self._said.values() if detail))
+
+        return say
+
+
 class Health(BaseModel):
     """A service's answer."""
 

@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from services.clock import CHANNEL as CLOCK_MOVED
 from services.clock import open_clock
 from services.event_log import Placed, first_after, read_batch
+from services.health import Parts, Report
 from services.inbox import From, PullInbox
 from services.leadership import leadership
 from services.message import Message
@@ -46,16 +47,17 @@ class Notifier:
 
         Raises Unreadable or NotNext where an event is unknown or missing: nothing is skipped.
         """
+        stopping, parts = context.stopping, Parts(context.report, "hear", "send")
         async with (
             leadership(self._settings.database_url, self.name, context.report),
             asyncio.TaskGroup() as work,
         ):
-            work.create_task(self._hear(context), name="hear")
-            work.create_task(self._remind(context.stopping), name="remind")
-            work.create_task(self._courier.run(context.stopping, context.report), name="send")
-            work.create_task(self._webhooks.run(context.stopping), name="tell")
+            work.create_task(self._hear(context, parts.of("hear")), name="hear")
+            work.create_task(self._remind(stopping), name="remind")
+            work.create_task(self._courier.run(stopping, parts.of("send")), name="send")
+            work.create_task(self._webhooks.run(stopping), name="tell")
 
-    async def _hear(self, context: Context) -> None:
+    async def _hear(self, context: Context, report: Report) -> None:
         """Take events in, a batch at a time."""
         async with await AsyncConnection.connect(self._settings.database_url) as store:
             async with store.transaction():
@@ -63,7 +65,7 @@ class Notifier:
             start = await first_after(context.nats, place)
             binding = From(EVENTS, self.name, start)
             async with PullInbox(
-                context.nats, binding, stopping=context.stopping, report=context.report
+                context.nats, binding, stopping=context.stopping, report=report
             ) as inbox:
                 while messages := await inbox.take(BATCH):
                     await self._take_in(store, messages)
