@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from domain.actor import PARTNER_ROLES
 from domain.claim import Claim, ClaimEvent
@@ -48,14 +48,30 @@ class Kind(StrEnum):
                 return Recipient.CUSTOMER
             case Kind.NEW_WORK | Kind.TARGET_SOON | Kind.TARGET_MISSED:
                 return Recipient.REVIEWERS
-            case _:
+            case (
+                Kind.ACTION_REQUIRED
+                | Kind.APPROVED
+                | Kind.REJECTED
+                | Kind.CUSTOMER_DECLINED
+                | Kind.CONSENT_ELAPSED
+                | Kind.DISPUTE_UPHELD
+                | Kind.DISPUTE_DISMISSED
+                | Kind.RESPONSE_REMINDER
+                | Kind.DISPUTE_REMINDER
+            ):
                 return Recipient.PARTNER
+            case _:
+                assert_never(self)
 
 
 REMINDERS: Final = frozenset(
     {Kind.RESPONSE_REMINDER, Kind.DISPUTE_REMINDER, Kind.CONSENT_REMINDER, Kind.TARGET_SOON}
 )
-"""What is told because of a clock that is still open; of no use once it has closed."""
+"""What is told because of a clock that is still open."""
+FLEETING: Final = REMINDERS | {Kind.CONSENT_NOTICE}
+"""What is of no use, or untrue, once its clock has closed."""
+OPTIONAL: Final = REMINDERS - {Kind.TARGET_SOON}
+"""What a person may switch off; what is due soon, the reviewers hear together (R26)."""
 
 _REMINDED_OF: Final[Mapping[ClockName, Kind]] = MappingProxyType(
     {
@@ -94,9 +110,9 @@ def told(fact: ClaimEvent, before: Phase | None) -> Iterator[Kind]:
             yield Kind.CONSENT_NOTICE
             if before is Phase.UNDER_REVIEW:
                 yield Kind.APPROVED
-        case Claim.Rejected() if RejectionReason.CUSTOMER_DECLINED in fact.reasons:
-            pass
-        case Claim.Rejected() if before is not Phase.EDITING:
+        case Claim.Rejected() if (
+            before is not Phase.EDITING and RejectionReason.CUSTOMER_DECLINED not in fact.reasons
+        ):
             yield Kind.REJECTED
         case Claim.ConsentDeclined():
             yield Kind.CUSTOMER_DECLINED
@@ -108,8 +124,24 @@ def told(fact: ClaimEvent, before: Phase | None) -> Iterator[Kind]:
             yield Kind.DISPUTE_DISMISSED
         case Claim.ReviewStartOverdue() | Claim.ReviewOverdue() | Claim.DisputeResultOverdue():
             yield Kind.TARGET_MISSED
-        case _:
+        case (
+            Claim.Created()
+            | Claim.Edited()
+            | Claim.PoeAttached()
+            | Claim.ReviewStarted()
+            | Claim.ReviewerAssigned()
+            | Claim.Rejected()
+            | Claim.RejectionRequested()
+            | Claim.DisputeDismissed()
+            | Claim.Commented()
+            | Claim.AssessmentRecorded()
+            | Claim.PartnerResponseExpired()
+            | Claim.SentForAssessment()
+            | Claim.DisputeWindowClosed()
+        ):
             pass
+        case _:
+            assert_never(fact)
 
 
 def reminders(opened: OpenedClock, policy: Policy) -> Iterator[Reminder]:

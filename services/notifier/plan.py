@@ -124,7 +124,9 @@ class Planner:
 def _follow_clock(plan: Plan, fact: ClaimEvent, policy: Policy | None) -> None:
     claim_id = fact.originator_id
     match change(fact):
-        case OpenedClock() as opened if policy is not None:
+        case OpenedClock() as opened:
+            if policy is None:
+                raise LookupError(f"claim {claim_id} opened a clock and has recorded no policy")
             plan.closed.add(claim_id)
             plan.reminders[claim_id] = [
                 Planned(claim_id, fact.originator_version, each, opened.due_at)
@@ -133,5 +135,5 @@ def _follow_clock(plan: Plan, fact: ClaimEvent, policy: Policy | None) -> None:
         case Change.CLOSED | Change.PASSED:
             plan.closed.add(claim_id)
             plan.reminders.pop(claim_id, None)
-        case _:
+        case Change.NONE:
             pass
