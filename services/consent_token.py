@@ -8,8 +8,10 @@ A new approval is another version: a link from before it is dead.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
+from services.language.translation import Language
 from services.signed_token import SignedToken
 
 SHOWN_FOR: Final = timedelta(days=30)
@@ -52,6 +54,6 @@ def read(token: str, keys: Mapping[int, bytes], now: datetime) -> ConsentLink | 
     return link if now < link.expires_at else None
 
 
-def address(public_url: str, token: str) -> str:
-    """Where the customer's page is."""
-    return f"{public_url}/consent/{token}"
+def address(public_url: str, token: str, language: Language) -> str:
+    """Where the customer's page is, in the language of whatever leads there."""
+    return f"{public_url}/consent/{token}?{urlencode({'language': language.value})}"

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 
 from services import consent_key
 from services.consent_token import SHOWN_FOR, ConsentLink, address, read, sign
+from services.language.translation import Language
 from tests.cli import run
 
 CLAIM = UUID("7d7019ef-5bc7-5a39-a1c9-d1e65f28b768")
@@ -25,7 +26,8 @@ def test_a_token_says_what_it_is_about() -> None:
     """Claim, approval and end, as an address of letters that need no escaping."""
     assert read(TOKEN, KEYS, DUE) == LINK
     assert len(TOKEN) == 64
-    assert address("https://cpor.example", TOKEN) == f"https://cpor.example/consent/{TOKEN}"
+    where = address("https://cpor.example", TOKEN, Language.TURKISH)
+    assert where == f"https://cpor.example/consent/{TOKEN}?language=tr"
 
 
 def test_the_newest_key_signs_and_older_ones_are_still_known() -> None:

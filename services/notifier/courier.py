@@ -28,7 +28,7 @@ from services.health import Report, State
 from services.notifier import outbox
 from services.notifier.outbox import Waiting
 from services.notifier.post import MailServer, Post, PostUnreachable, Refused
-from services.notifier.writer import NoAddress, Unwanted, Writer, Written
+from services.notifier.writer import Undeliverable, Unwanted, Writer, Written
 from services.settings import Settings
 
 WORKERS: Final = 4
@@ -177,7 +177,7 @@ class Courier:
         ids = [each.notice_id for each in notices]
         try:
             written = await self._writer.write(connection, notices)
-        except NoAddress as nobody:
+        except Undeliverable as nobody:
             await outbox.parked(connection, ids, str(nobody))
             return ids
         except Unwanted as unwanted:

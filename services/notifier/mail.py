@@ -35,8 +35,8 @@ class Envelope(NamedTuple):
     date: datetime
     preferences: str
     """Where the recipient may change how to be told, and whether reminded."""
-    is_reminder: bool
-    """Programs can switch it off by themselves (RFC 8058)."""
+    one_click: str
+    """Where programs switch off what their reader may switch off (RFC 8058); else empty."""
 
 
 def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
@@ -48,11 +48,9 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     message["From"] = header.mailbox("From", brand, envelope.sender)
     message["To"] = header.mailbox("To", envelope.to.name, envelope.to.address)
     message["Subject"] = header.words("Subject", letter.subject)
-    message["Content-Language"] = tongue.language.value
     message["Auto-Submitted"] = "auto-generated"
-    if envelope.is_reminder:
-        unsubscribe = f"{envelope.preferences}/unsubscribe"
-        message["List-Unsubscribe"] = header.link("List-Unsubscribe", unsubscribe)
+    if envelope.one_click:
+        message["List-Unsubscribe"] = header.link("List-Unsubscribe", envelope.one_click)
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     said = {
         "letter": letter,
@@ -67,6 +65,8 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     message.set_content(_template("mail.txt").render(said), cte="quoted-printable")
     html = _INLINER.inline(_template("mail.html").render(said))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
+    # Of both parts; setting one of them drops what is said of contents before.
+    message["Content-Language"] = tongue.language.value
     return message
 
 

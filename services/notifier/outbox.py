@@ -7,7 +7,6 @@ anybody twice.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,12 +14,15 @@ from psycopg import AsyncConnection
 from pydantic_core import to_json
 
 from domain.notice import REMINDERS, Kind, Recipient
-from services.notifier.plan import Plan
+from services.notifier import mail_key
+from services.notifier.plan import Notice, Plan
 
 CHANNEL: Final = "cpor_notices"
 """Notified when there are new notices."""
 LOG_READ: Final = "cpor_log_read"
 """Notified when the position has moved, or a reminder has got its place in the log."""
+
+_NAME: Final = b"notice"
 
 _LOCK: Final = "SELECT position FROM cpor.notifier_position FOR UPDATE"
 _MOVE: Final = "UPDATE cpor.notifier_position SET position = %s"
@@ -117,20 +119,20 @@ class Waiting(NamedTuple):
     created_at: datetime
 
     @property
-    def name(self) -> str:
-        """What its mail is called: by the event, who is told and what, however often it is sent."""
-        return mail_name(*self[:6])
+    def notice(self) -> Notice:
+        """Who is told what."""
+        return Notice(self.claim_id, self.version, self.recipient, self.kind, self.number)
 
 
-def mail_name(
-    notice_id: int, claim_id: UUID, version: int, recipient: str, kind: str, number: int
-) -> str:
-    """The name of a notice's mail; the number in front finds the notice when the mail comes back.
+def mail_name(key: bytes, notice_id: int, notice: Notice) -> str:
+    """What a notice's mail is called, by the event, who is told and what, however often it is sent.
 
-    The rest tells it from names that somebody makes up.
+    The number in front finds the notice when the mail comes back; the rest is made with the key, so
+    that nobody makes up a name.
     """
-    key = f"{claim_id}-{version}/{recipient}/{kind}/{number}"
-    return f"{notice_id}.{sha256(key.encode()).hexdigest()[:32]}"
+    claim_id, version, recipient, kind, number = notice
+    told = f"{claim_id}-{version}/{recipient}/{kind}/{number}"
+    return f"{notice_id}.{mail_key.digest(key, _NAME, told).hex()}"
 
 
 async def lock_position(connection: AsyncConnection) -> int:

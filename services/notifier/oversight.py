@@ -9,7 +9,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain.notice import Kind, Recipient
+from services.notifier.discretion import discreet
+from services.notifier.mail_key import mail_key
 from services.notifier.outbox import CHANNEL, mail_name
+from services.notifier.plan import Notice as Told
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -70,6 +73,11 @@ class Notice(NamedTuple):
     words: str
     """What the mail server said last, or why it was not asked."""
 
+    @property
+    def told(self) -> Told:
+        """Who is told what."""
+        return Told(self.claim_id, self.version, self.recipient, self.kind, self.number)
+
 
 async def standing(connection: AsyncConnection) -> Standing:
     """How many mails wait and were parked."""
@@ -112,9 +120,10 @@ async def bounced(connection: AsyncConnection, message_id: str, words: str) -> i
     number, *rest = message_id.strip().removeprefix("<").partition("@")[0].split(".")
     name = ".".join((number, *rest[:1]))  # what follows in a digest's is of the other notices
     notice = await find(connection, int(number)) if _NUMBER.fullmatch(number) else None
-    if notice is None or mail_name(*notice[:6]) != name:
+    key = await mail_key(connection)
+    if notice is None or mail_name(key, notice.notice_id, notice.told) != name:
         return None
-    marked = await connection.execute(_BOUNCED, [f"bounced: {words}", notice.notice_id])
+    marked = await connection.execute(_BOUNCED, [f"bounced: {discreet(words)}", notice.notice_id])
     return notice.notice_id if marked.rowcount else None
 
 

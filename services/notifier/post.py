@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import SMTP
 
+from services.notifier.discretion import discreet
 from services.settings import is_loopback
 
 TIMEOUT: Final = 30.0
@@ -100,21 +101,20 @@ class Post:
         try:
             _, words = await self._session.send_message(mail, sender=sender, recipients=[recipient])
         except aiosmtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients[0]
-            raise _refused(refused.code, refused.message) from error
+            raise _refused(error.recipients[0], recipient) from error
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
-            raise _refused(error.code, error.message) from error
+            raise _refused(error, recipient) from error
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that it can't take
-            raise Refused(_words(error), for_good=True) from error
+            raise Refused(_words(error, recipient), for_good=True) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             if isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code == _TOO_LARGE:
-                raise _refused(error.code, error.message) from error
+                raise _refused(error, recipient) from error
             self._session.close()
-            raise PostUnreachable(_words(error)) from error
+            raise PostUnreachable(_words(error, recipient)) from error
         except asyncio.CancelledError:
             self._session.close()  # the server may still be busy with the mail
             raise
-        return words
+        return discreet(words, recipient)
 
     async def rest(self) -> None:
         """Take leave of the server until there is something to send again."""
@@ -135,10 +135,10 @@ class Post:
             raise PostUnreachable(_words(error)) from error
 
 
-def _refused(code: int, message: str) -> Refused:
-    words = " ".join(message.split())
-    return Refused(f"{code} {words}", for_good=code >= _PERMANENT)
+def _refused(error: aiosmtplib.SMTPResponseException, recipient: str) -> Refused:
+    words = f"{error.code} {discreet(error.message, recipient)}"
+    return Refused(words, for_good=error.code >= _PERMANENT)
 
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _words(error: Exception, recipient: str = "") -> str:
+    return discreet(str(error), recipient) or type(error).__name__

@@ -4,22 +4,19 @@ It is kept by a keyed digest of the address, so that nobody's address stands bes
 by a link that stands in every mail: whoever reads the address's mails may say so, without account.
 """
 
-import hmac
-from collections.abc import Mapping
-from hashlib import sha256
 from typing import Final, NamedTuple
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from psycopg import AsyncConnection
 
 from services.language.translation import Language
-from services.secret import secret
+from services.notifier import mail_key
 from services.signed_token import SignedToken
 
-_SECRET: Final = "mail-address"  # noqa: S105 - its name
-_DIGEST: Final = 16
-"""Bytes by which an address is known."""
-_TOKEN: Final = SignedToken(b"cpor: how somebody likes to hear from us", f"{_DIGEST}s")
+_ADDRESS: Final = b"address"
+_TOKEN: Final = SignedToken(b"cpor: how somebody likes to hear from us", f"{mail_key.SIZE}s")
+_KEY_NUMBER: Final = 1
 
 _READ: Final = """
 SELECT reminders, language, time_zone FROM cpor.mail_preferences WHERE address_digest = %s
@@ -40,31 +37,30 @@ class Preference(NamedTuple):
     time_zone: ZoneInfo | None = None
 
 
-async def make_key(connection: AsyncConnection) -> None:
-    """Make the key of the digests, when there is none."""
-    await secret(connection, _SECRET)
-
-
-async def digest_of(connection: AsyncConnection, address: str) -> bytes:
+def digest_of(key: bytes, address: str) -> bytes:
     """What an address is known by."""
-    key = await secret(connection, _SECRET)
-    return hmac.digest(key, address.casefold().encode(), sha256)[:_DIGEST]
+    return mail_key.digest(key, _ADDRESS, address.casefold())
 
 
-def sign(address_digest: bytes, keys: Mapping[int, bytes]) -> str:
-    """The token of the link in somebody's mails, signed with the newest of the keys."""
-    return _TOKEN.sign(keys, address_digest)
+def sign(key: bytes, address_digest: bytes) -> str:
+    """The token of the link in somebody's mails."""
+    return _TOKEN.sign({_KEY_NUMBER: key}, address_digest)
 
 
-def read(token: str, keys: Mapping[int, bytes]) -> bytes | None:
+def read(key: bytes, token: str) -> bytes | None:
     """Whose token it is, as a digest of the address; None for one that is not ours."""
-    facts = _TOKEN.read(token, keys)
+    facts = _TOKEN.read(token, {_KEY_NUMBER: key})
     return facts[0] if facts else None
 
 
-def address(public_url: str, token: str) -> str:
-    """Where it can be changed."""
-    return f"{public_url}/mails/{token}"
+def page(public_url: str, token: str, language: Language) -> str:
+    """Where people change it, in the language of the mail that leads there."""
+    return f"{public_url}/mails/{token}?{urlencode({'language': language.value})}"
+
+
+def one_click(public_url: str, token: str) -> str:
+    """Where programs switch reminders off (RFC 8058)."""
+    return f"{public_url}/mails/{token}/unsubscribe"
 
 
 async def preference_of(connection: AsyncConnection, address_digest: bytes) -> Preference:

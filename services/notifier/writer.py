@@ -14,8 +14,9 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 
 from domain.claim import Claim, ClaimEvent
-from domain.notice import REMINDERS, Kind, Recipient
+from domain.notice import FLEETING, OPTIONAL, Kind, Recipient
 from domain.resource import Wording
+from domain.vocabulary import Consent
 from projections.board import ClaimRow, past
 from services import consent_token
 from services.clock import real_now
@@ -25,7 +26,8 @@ from services.language.translation import Language
 from services.notifier import preference
 from services.notifier.letter import Case, Person, Tongue, digest, letter
 from services.notifier.mail import Envelope, mail
-from services.notifier.outbox import Waiting
+from services.notifier.mail_key import mail_key
+from services.notifier.outbox import Waiting, mail_name
 from services.notifier.preference import Preference
 from services.resource import load_catalogue
 from services.settings import Settings
@@ -47,8 +49,8 @@ class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about
         self.notices = notices
 
 
-class NoAddress(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
-    """There is nobody to send it to."""
+class Undeliverable(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
+    """Somebody should have been told, and can't be: there is no address, or no time left."""
 
 
 class Written(NamedTuple):
@@ -73,53 +75,55 @@ class Writer:
         Not in the transaction of the first mail: when that fails, links in it were dead.
         """
         await known_keys(connection)
-        await preference.make_key(connection)
+        await mail_key(connection)
 
     async def write(self, connection: AsyncConnection, notices: Sequence[Waiting]) -> Written:
         """The mail of one notice, or of several to the reviewers.
 
-        Raises NoAddress when the recipient's address is not known, or not any more, and Unwanted
-        for reminders to somebody who wants none, or of clocks that have closed.
+        Raises Undeliverable when the recipient's address is not known, or not any more, or silence
+        has become consent meanwhile, and Unwanted for reminders to somebody who wants none, and for
+        what is about clocks that have closed.
         """
         first = notices[0]
         claims = await _events(connection, {each.claim_id for each in notices})
-        reminders = [each for each in notices if each.kind in REMINDERS]
-        if over := [each for each in reminders if _is_over(each, claims[each.claim_id])]:
-            raise Unwanted("the clock has closed", over)
+        if over := [each for each in notices if _is_over(each, claims[each.claim_id])]:
+            raise _too_late(over, claims)
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
         people = await _people(connection, rows.values())
         to = self._to(first.recipient, rows[first.claim_id], people)
-        address_digest = await preference.digest_of(connection, to.address)
+        key = await mail_key(connection)
+        address_digest = preference.digest_of(key, to.address)
         chosen = await preference.preference_of(connection, address_digest)
-        if reminders and not chosen.reminders:
-            raise Unwanted("the recipient has switched reminders off", reminders)
+        is_optional = all(each.kind in OPTIONAL for each in notices)
+        if is_optional and not chosen.reminders:
+            raise Unwanted("the recipient has switched reminders off", notices)
+        tongue = self._tongue(claims[first.claim_id], chosen)
         keys = await known_keys(connection)
         cases = [
             self._case(
                 each,
                 claims[each.claim_id],
                 people.get(rows[each.claim_id].partner_contact),
-                keys,
+                self._link(each, claims[each.claim_id], keys, tongue.language),
             )
             for each in notices
         ]
-        tongue = self._tongue(claims[first.claim_id], chosen)
         words = (
             letter(cases[0], tongue)
             if len(cases) == 1
             else digest(cases, tongue, f"{self._settings.public_url}/queue")
         )
         sender, public_url = self._settings.mail_from, self._settings.public_url
+        token = preference.sign(key, address_digest)
         envelope = Envelope(
-            message_id=f"<{_name(notices)}@{sender.rpartition('@')[2]}>",
+            message_id=f"<{_name(key, notices)}@{sender.rpartition('@')[2]}>",
             sender=sender,
             to=to,
             date=real_now(),
-            preferences=preference.address(public_url, preference.sign(address_digest, keys)),
-            is_reminder=reminders == list(notices),
+            preferences=preference.page(public_url, token, tongue.language),
+            one_click=preference.one_click(public_url, token) if is_optional else "",
         )
-        message = mail(words, tongue, envelope)
-        return Written(message, to.address, address_digest)
+        return Written(mail(words, tongue, envelope), to.address, address_digest)
 
     def _to(self, recipient: Recipient, row: ClaimRow, people: Mapping[UUID, Person]) -> Person:
         """Whoever the contact is by now: a partner may have corrected an address meanwhile."""
@@ -127,14 +131,14 @@ class Writer:
             case Recipient.REVIEWERS:
                 to = Person("", self._settings.reviewers_email)
                 if not to.address:
-                    raise NoAddress("CPOR_REVIEWERS_EMAIL is not set")
+                    raise Undeliverable("CPOR_REVIEWERS_EMAIL is not set")
                 return to
             case Recipient.CUSTOMER:
                 contact = people.get(row.customer_contact)
             case Recipient.PARTNER:
                 contact = people.get(row.partner_contact)
         if contact is None:
-            raise NoAddress("the contact was erased (R30)")
+            raise Undeliverable("the contact was erased (R30)")
         return contact
 
     def _case(
@@ -142,25 +146,33 @@ class Writer:
         notice: Waiting,
         events: Sequence[ClaimEvent],
         partner_contact: Person | None,
-        keys: Mapping[int, bytes],
+        link: str,
     ) -> Case:
-        # A dispute that is upheld is told of with the approval that follows at once.
-        row = _at(events, notice.version + (notice.kind is Kind.DISPUTE_UPHELD))
+        version = notice.version
+        if notice.kind is Kind.DISPUTE_UPHELD:
+            version += 1  # it is told of with the approval that follows at once
         return Case(
             kind=notice.kind,
-            row=row,
+            row=_at(events, version),
             fact=events[notice.version - 1],
             sees=_sees(events),
             partner_contact=partner_contact,
-            link=self._link(notice, row, keys),
+            link=link,
         )
 
-    def _link(self, notice: Waiting, row: ClaimRow, keys: Mapping[int, bytes]) -> str:
+    def _link(
+        self,
+        notice: Waiting,
+        events: Sequence[ClaimEvent],
+        keys: Mapping[int, bytes],
+        language: Language,
+    ) -> str:
         """The claim's page; for a customer, its own: about this approval and no other (R8)."""
-        if notice.recipient is not Recipient.CUSTOMER or row.due_at is None:
-            return f"{self._settings.public_url}/claims/{notice.claim_id}"
-        link = ConsentLink.of(notice.claim_id, notice.version, row.due_at)
-        return consent_token.address(self._settings.public_url, consent_token.sign(link, keys))
+        public_url, due_at = self._settings.public_url, _at(events, notice.version).due_at
+        if notice.recipient is not Recipient.CUSTOMER or due_at is None:
+            return f"{public_url}/claims/{notice.claim_id}"
+        link = ConsentLink.of(notice.claim_id, notice.version, due_at)
+        return consent_token.address(public_url, consent_token.sign(link, keys), language)
 
     def _tongue(self, events: Sequence[ClaimEvent], chosen: Preference) -> Tongue:
         """As the recipient likes it.
@@ -179,12 +191,12 @@ class Writer:
         return product.name if product else None
 
 
-def _name(notices: Sequence[Waiting]) -> str:
+def _name(key: bytes, notices: Sequence[Waiting]) -> str:
     """What the mail is called: of several notices by the first, and then by all of them.
 
     One that tells of more is another mail, which nobody may take for the same.
     """
-    first, *others = (each.name for each in notices)
+    first, *others = (mail_name(key, each.notice_id, each.notice) for each in notices)
     return f"{first}.{sha256(' '.join(others).encode()).hexdigest()[:16]}" if others else first
 
 
@@ -216,9 +228,22 @@ def _at(events: Sequence[ClaimEvent], version: int | None = None) -> ClaimRow:
 
 
 def _is_over(notice: Waiting, events: Sequence[ClaimEvent]) -> bool:
-    """Whether the clock that is reminded of has closed, or its target was missed."""
+    """Whether the clock that the notice asks to heed has closed, or its target was missed."""
+    if notice.kind not in FLEETING:
+        return False
     then, now = _at(events, notice.version), _at(events)
     return (now.clock, now.clock_opened_at, now.passed) != (then.clock, then.clock_opened_at, False)
+
+
+def _too_late(
+    over: Sequence[Waiting], claims: Mapping[UUID, Sequence[ClaimEvent]]
+) -> Unwanted | Undeliverable:
+    """Why it is not sent any more; that a customer never knew is not passed over in silence."""
+    first = over[0]
+    consent = _at(claims[first.claim_id]).consent
+    if first.kind is Kind.CONSENT_NOTICE and consent is Consent.ELAPSED:
+        return Undeliverable("the consent period was over before the customer could be told")
+    return Unwanted("the clock has closed", over)
 
 
 def _sees(events: Sequence[ClaimEvent]) -> Wording:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.claim import ClaimEvent
-from domain.notice import REMINDERS, Kind, Recipient
+from domain.notice import OPTIONAL, Kind, Recipient
 from domain.resource import Wording
 from domain.vocabulary import ActionReason, RejectionReason
 from projections.board import past
@@ -25,7 +25,7 @@ GOLDEN: Final = Path(__file__).parent / "golden"
 PUBLIC: Final = "https://claims.example"
 CLAIM: Final = f"{PUBLIC}/claims/{x.CLAIM_ID}"
 CONSENT: Final = f"{PUBLIC}/consent/{'AAAB' * 16}"
-PREFERENCES: Final = f"{PUBLIC}/mails/{'AAAB' * 12}"
+TOKEN: Final = f"{PUBLIC}/mails/{'AAAB' * 12}"
 AYSE: Final = Person("Ayşe Yılmaz", "ayse@anadolu.example")
 PEOPLE: Final = {
     Recipient.PARTNER: AYSE,
@@ -162,8 +162,8 @@ def mail_of(
         sender="cpor@claims.example",
         to=to or PEOPLE[kind.recipient],
         date=datetime(2021, 5, 10, 9, tzinfo=UTC),
-        preferences=PREFERENCES,
-        is_reminder=kind in REMINDERS,
+        preferences=f"{TOKEN}?language={language}",
+        one_click=f"{TOKEN}/unsubscribe" if kind in OPTIONAL else "",
     )
     return mail(written, tongue_of(language), envelope)
 

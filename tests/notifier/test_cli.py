@@ -7,6 +7,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from services.notifier import oversight
+from services.notifier.mail_key import mail_key
 from services.notifier.outbox import mail_name
 from services.notifier.oversight import Notice
 from services.notifier.worker import Notifier
@@ -67,7 +68,8 @@ async def test_a_mail_that_came_back_is_parked(
     variables = {"CPOR_DATABASE_URL": database_url}
     await hear(database, notifier, of(1, *pending()))
     (notice, *_) = await notices(database, "waiting")
-    name = f"<{mail_name(*notice[:6])}@cpor.example>"
+    key = await mail_key(database)
+    name = f"<{mail_name(key, notice.notice_id, notice.told)}@cpor.example>"
 
     unsent = await run(variables, "mails", "bounced", name)
     await database.execute("UPDATE cpor.notices SET state = 'sent', ended_at = now()")

@@ -21,8 +21,8 @@ from tests.notifier.letters import (
     AYSE,
     CLAIM,
     CONSENT,
-    PREFERENCES,
     PUBLIC,
+    TOKEN,
     TOLD,
     case_of,
     letter_of,
@@ -103,7 +103,12 @@ def examine(message: EmailMessage, usual: EmailMessage, to: Person) -> None:
     assert [tag for tag in Tags(html).tags if tag[0] != "br"] == usual_tags
     assert RLO not in html + plain
     links = set(re.findall(r'href="([^"]+)"', html))
-    assert links <= {CLAIM, CONSENT, PREFERENCES, f"{PUBLIC}/queue"}
+    assert links <= {
+        CLAIM,
+        CONSENT,
+        f"{TOKEN}?language={message['Content-Language']}",
+        f"{PUBLIC}/queue",
+    }
 
 
 @pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)

@@ -13,8 +13,8 @@ from tests.notifier.letters import (
     CONSENT,
     DIGEST,
     GOLDEN,
-    PREFERENCES,
     PUBLIC,
+    TOKEN,
     TOLD,
     goldens,
     letter_of,
@@ -48,11 +48,12 @@ def test_a_mail_is_well_formed(name: str, language: Language) -> None:
     message = mail_of(*letter_of(name, language), language)
     text, html = part(message, "plain"), part(message, "html")
 
+    assert message["Content-Language"] == language
     for lines in (text, message.as_bytes().decode("ascii")):
         assert all(len(line) <= _WIDEST for line in lines.splitlines() if "https://" not in line)
     links = set(re.findall(r"https://\S+", text))
     assert links == set(re.findall(r'href="([^"]+)"', html))
-    assert links <= {CLAIM, CONSENT, PREFERENCES, f"{PUBLIC}/queue"}
+    assert links <= {CLAIM, CONSENT, f"{TOKEN}?language={language}", f"{PUBLIC}/queue"}
 
 
 @pytest.mark.parametrize("language", Language)
@@ -83,6 +84,6 @@ def test_reminders_can_be_switched_off_by_programs() -> None:
     decision = mail_of(*letter_of("rejected", Language.ENGLISH), Language.ENGLISH)
 
     received = message_from_bytes(reminder.as_bytes())
-    assert received["List-Unsubscribe"] == f"<{PREFERENCES}/unsubscribe>"
+    assert received["List-Unsubscribe"] == f"<{TOKEN}/unsubscribe>"
     assert received["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "List-Unsubscribe" not in decision

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, Query
 from fastapi.responses import RedirectResponse, Response
 
-from services.consent_key import known_keys
 from services.language.translation import Language
 from services.notifier import preference
+from services.notifier.mail_key import mail_key
 from services.notifier.preference import Preference
 from services.web.page.consent import Reader
 from services.web.page.route import PageRoute
@@ -80,7 +80,7 @@ async def unsubscribe(reader: Reader, token: str) -> Response:
 
 async def _whose(reader: Guest, token: str) -> bytes | None:
     async with reader.backend.pool.connection() as connection:
-        return preference.read(token, await known_keys(connection))
+        return preference.read(await mail_key(connection), token)
 
 
 async def _keep(reader: Guest, token: str, chosen: Preference) -> bool:
