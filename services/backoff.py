@@ -3,6 +3,8 @@
 from secrets import SystemRandom
 
 _DICE = SystemRandom()
+_DOUBLINGS = 60
+"""More than any wait needs, and far from what a float can't hold."""
 
 
 class Backoff:
@@ -25,6 +27,11 @@ class Backoff:
     def reset(self) -> None:
         """Begin with the shortest wait again: the last try went well."""
         self._wait = self._first
+
+
+def doubled(first: float, longest: float, failures: int) -> float:
+    """Seconds to wait after so many failures: twice as long each time, up to `longest`."""
+    return min(first * 2.0 ** min(failures, _DOUBLINGS), longest)
 
 
 def jittered(seconds: float) -> float:

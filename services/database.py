@@ -21,6 +21,16 @@ KEEPALIVES: Final = MappingProxyType(
 )
 """Parameters of libpq: silence counts as an end after about ten seconds."""
 
+SERVER_KEEPALIVES: Final = MappingProxyType(
+    {
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "2",
+        "tcp_keepalives_count": "3",
+        "client_connection_check_interval": "5s",
+    }
+)
+"""Settings of a session: the server notices as soon that this side is gone, and frees its locks."""
+
 
 def with_settings(database_url: str, **settings: str) -> str:
     """The same address, whose sessions have these settings besides those that it names."""

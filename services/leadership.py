@@ -14,20 +14,16 @@ import structlog
 from psycopg import AsyncConnection, Error
 from psycopg.conninfo import make_conninfo
 
-from services.database import KEEPALIVES
+from services.database import KEEPALIVES, SERVER_KEEPALIVES, with_settings
 from services.health import Report, State
 
 _CONNECT_TIMEOUT = 10
-_SERVER: Final = {
-    "tcp_keepalives_idle": 5,
-    "tcp_keepalives_interval": 2,
-    "tcp_keepalives_count": 3,
-    "client_connection_check_interval": "5s",
-    "statement_timeout": 0,
-    "lock_timeout": 0,
-    "idle_session_timeout": 0,
+_PATIENT: Final = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
 }
-"""How the server notices that this side is gone, also while it waits for the lock for long."""
+"""Settings of a session that waits for the lock, however long."""
 FAREWELL = 2.0
 """Seconds that the work has to end by itself when the leadership is lost."""
 
@@ -57,13 +53,11 @@ async def leadership(
     and LeadershipLostError raised instead. Raises `psycopg.OperationalError` when the database is
     out of reach.
     """
-    options = " ".join(f"-c {setting}={value}" for setting, value in _SERVER.items())
     connection = await AsyncConnection.connect(
         make_conninfo(
-            database_url,
+            with_settings(database_url, **SERVER_KEEPALIVES, **_PATIENT),
             application_name=f"cpor {name} leadership",
             connect_timeout=_CONNECT_TIMEOUT,
-            options=options,
             **KEEPALIVES,
         ),
         autocommit=True,

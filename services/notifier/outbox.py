@@ -66,28 +66,49 @@ SELECT count(*) FROM added
 """
 _NEXT_REMINDER: Final = "SELECT min(remind_at) FROM cpor.reminders"
 _DUE: Final = """
-SELECT notice_id FROM cpor.notices WHERE state = 'waiting' AND next_at <= now()
+SELECT notice_id, recipient FROM cpor.notices WHERE state = 'waiting' AND next_at <= now()
 ORDER BY next_at, notice_id LIMIT %s
 """
 _NEXT: Final = """
 SELECT extract(epoch FROM min(next_at) - now())::float8 FROM cpor.notices WHERE state = 'waiting'
 """
 _TAKE: Final = """
-SELECT notice_id, claim_id, version, recipient, kind, number, attempts, created_at
-FROM cpor.notices WHERE notice_id = %s AND state = 'waiting' FOR UPDATE SKIP LOCKED
+SELECT notice_id, claim_id, version, recipient, kind, number, attempts, alone
+FROM cpor.notices WHERE notice_id = %s AND state = 'waiting' AND next_at <= now()
+FOR UPDATE SKIP LOCKED
 """
 _TAKE_ALL: Final = """
-SELECT notice_id, claim_id, version, recipient, kind, number, attempts, created_at
-FROM cpor.notices WHERE state = 'waiting' AND recipient = %s
-ORDER BY notice_id LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT notice_id, claim_id, version, recipient, kind, number, attempts, alone
+FROM cpor.notices WHERE state = 'waiting' AND recipient = %s AND next_at <= now() AND NOT alone
+ORDER BY next_at, notice_id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _SENT: Final = """
 UPDATE cpor.notices SET state = 'sent', ended_at = now(), attempts = attempts + 1,
-    address_digest = %s, words = %s WHERE notice_id = ANY(%s)
+    address_digest = %(address_digest)s, words = %(words)s,
+    told_with = nullif(%(first)s, notice_id)
+WHERE notice_id = ANY(%(notices)s)
 """
-_LATER: Final = """
-UPDATE cpor.notices SET attempts = attempts + %s, next_at = now() + %s, words = %s
+_LATER: Final = "UPDATE cpor.notices SET next_at = %s, words = %s WHERE notice_id = ANY(%s)"
+# One that another worker has in hand is not waited for: it is being sent.
+_ALL_LATER: Final = """
+UPDATE cpor.notices SET next_at = %(until)s, words = %(words)s WHERE notice_id IN (
+    SELECT notice_id FROM cpor.notices
+    WHERE state = 'waiting' AND recipient = %(recipient)s AND next_at <= now() AND NOT alone
+    FOR UPDATE SKIP LOCKED
+)
+"""
+_ALONE: Final = """
+UPDATE cpor.notices SET alone = true, attempts = attempts + 1, words = %s
 WHERE notice_id = ANY(%s)
+"""
+_REFUSED: Final = """
+UPDATE cpor.notices SET attempts = attempts + 1, words = %(words)s,
+    refused_since = coalesce(refused_since, now()),
+    next_at = now() + %(wait)s,
+    state = CASE WHEN coalesce(now() - refused_since > %(give_up)s, false)
+        THEN 'parked' ELSE state END,
+    ended_at = CASE WHEN now() - refused_since > %(give_up)s THEN now() END
+WHERE notice_id = ANY(%(notices)s) RETURNING notice_id, state
 """
 _PARKED: Final = """
 UPDATE cpor.notices SET state = 'parked', ended_at = now(), attempts = attempts + 1, words = %s
@@ -99,11 +120,23 @@ UPDATE cpor.notices SET state = 'dropped', ended_at = now(), words = %s WHERE no
 _STILL_WAITING: Final = """
 SELECT notice_id FROM cpor.notices WHERE state = 'waiting' AND notice_id = ANY(%s)
 """
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(%s)"
-_RECENTLY: Final = """
-SELECT now() - ended_at FROM cpor.notices WHERE state = 'sent' AND address_digest = %s
-ORDER BY ended_at DESC OFFSET %s LIMIT 1
+_ONE_AT_A_TIME: Final = "SELECT pg_try_advisory_xact_lock(%s)"
+# What one mail has told together counts once.
+_LEFT_IN_PEACE: Final = """
+SELECT ended_at + %(peace)s FROM cpor.notices
+WHERE state = 'sent' AND address_digest = %(address_digest)s AND told_with IS NULL
+ORDER BY ended_at DESC OFFSET %(number)s LIMIT 1
 """
+
+
+class Accepted(NamedTuple):
+    """A mail that the server has taken."""
+
+    first: int
+    """The first of the notices that it tells: the mail is called by it."""
+    address_digest: bytes
+    words: str
+    """The server's."""
 
 
 class Waiting(NamedTuple):
@@ -116,7 +149,8 @@ class Waiting(NamedTuple):
     kind: Kind
     number: int
     attempts: int
-    created_at: datetime
+    alone: bool
+    """Whether it is told by itself, since a mail that told it with others was refused."""
 
     @property
     def notice(self) -> Notice:
@@ -198,9 +232,10 @@ async def next_reminder_at(connection: AsyncConnection) -> datetime | None:
     return row[0] if row else None
 
 
-async def due(connection: AsyncConnection, limit: int) -> list[int]:
-    """The ids of notices whose turn it is, the longest waiting first."""
-    return [row[0] for row in await (await connection.execute(_DUE, [limit])).fetchall()]
+async def due(connection: AsyncConnection, limit: int) -> list[tuple[int, Recipient]]:
+    """The ids of notices whose turn it is, the longest waiting first, and whom each is for."""
+    rows = await (await connection.execute(_DUE, [limit])).fetchall()
+    return [(notice_id, Recipient(recipient)) for notice_id, recipient in rows]
 
 
 async def next_in(connection: AsyncConnection) -> float | None:
@@ -221,7 +256,7 @@ async def take(connection: AsyncConnection, notice_id: int) -> Waiting | None:
 async def take_all(
     connection: AsyncConnection, recipient: Recipient, limit: int
 ) -> Sequence[Waiting]:
-    """The same for whatever waits for a recipient, at most so many."""
+    """The same for whatever is due for a recipient and may be told together, at most so many."""
     cursor = await connection.execute(_TAKE_ALL, [recipient, limit])
     return [_waiting(*row) for row in await cursor.fetchall()]
 
@@ -232,37 +267,61 @@ async def still_waiting(connection: AsyncConnection, notices: Iterable[int]) -> 
     return {row[0] for row in await cursor.fetchall()}
 
 
-async def one_at_a_time(connection: AsyncConnection, address_digest: bytes) -> None:
-    """Let nobody else send to this address until this transaction ends; wait for whoever does."""
+async def one_at_a_time(connection: AsyncConnection, address_digest: bytes) -> bool:
+    """Let nobody else send to this address until this transaction ends; whether nobody does."""
     key = int.from_bytes(address_digest[:8], "big", signed=True)
-    await connection.execute(_ONE_AT_A_TIME, [key])
+    row = await (await connection.execute(_ONE_AT_A_TIME, [key])).fetchone()
+    return row == (True,)
 
 
-async def since_mail(
-    connection: AsyncConnection, address_digest: bytes, number: int
-) -> timedelta | None:
-    """How long ago this address was sent its last mail but `number`; None when there was none."""
-    row = await (await connection.execute(_RECENTLY, [address_digest, number])).fetchone()
+async def left_in_peace_until(
+    connection: AsyncConnection, address_digest: bytes, number: int, peace: timedelta
+) -> datetime | None:
+    """When its last mail but `number` to this address is so long ago; None when there was none."""
+    given = {"peace": peace, "address_digest": address_digest, "number": number}
+    row = await (await connection.execute(_LEFT_IN_PEACE, given)).fetchone()
     return row[0] if row else None
 
 
-async def sent(
-    connection: AsyncConnection, notices: Sequence[int], address_digest: bytes, words: str
-) -> None:
-    """The mail server has taken the mail, with these words."""
-    await connection.execute(_SENT, [address_digest, words, list(notices)])
+async def sent(connection: AsyncConnection, notices: Sequence[int], accepted: Accepted) -> None:
+    """The mail server has taken the mail that tells these."""
+    await connection.execute(_SENT, {**accepted._asdict(), "notices": list(notices)})
 
 
 async def later(
+    connection: AsyncConnection, notices: Sequence[int], until: datetime, words: str
+) -> None:
+    """Not to be tried before this instant, for this reason."""
+    await connection.execute(_LATER, [until, words, list(notices)])
+
+
+async def all_later(
+    connection: AsyncConnection, recipient: Recipient, until: datetime, words: str
+) -> None:
+    """The same for whatever is due for a recipient: it will be told together then."""
+    await connection.execute(_ALL_LATER, {"recipient": recipient, "until": until, "words": words})
+
+
+async def refused(
     connection: AsyncConnection,
     notices: Sequence[int],
-    wait: timedelta,
     words: str,
     *,
-    tried: bool = True,
-) -> None:
-    """To be sent after a while: it was tried, and refused for the time being, or it must wait."""
-    await connection.execute(_LATER, [int(tried), wait, words, list(notices)])
+    wait: timedelta,
+    give_up: timedelta,
+) -> Sequence[int]:
+    """Tried, and refused for the time being: to be tried again, or parked after so long.
+
+    The parked ones. What counts is since when each was refused, not how long it has waited.
+    """
+    given = {"words": words, "wait": wait, "give_up": give_up, "notices": list(notices)}
+    rows = await (await connection.execute(_REFUSED, given)).fetchall()
+    return [notice_id for notice_id, state in rows if state == "parked"]
+
+
+async def alone(connection: AsyncConnection, notices: Sequence[int], words: str) -> None:
+    """Refused for good together: each is tried by itself, so that none suffers for another."""
+    await connection.execute(_ALONE, [words, list(notices)])
 
 
 async def parked(connection: AsyncConnection, notices: Sequence[int], words: str) -> None:
@@ -283,8 +342,8 @@ def _waiting(
     kind: str,
     number: int,
     attempts: int,
-    created_at: datetime,
+    alone: bool,  # noqa: FBT001 - a column
 ) -> Waiting:
     return Waiting(
-        notice_id, claim_id, version, Recipient(recipient), Kind(kind), number, attempts, created_at
+        notice_id, claim_id, version, Recipient(recipient), Kind(kind), number, attempts, alone
     )

@@ -17,9 +17,10 @@ from services.notifier.plan import Notice as Told
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 _COUNTS: Final = """
-SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'parked'),
-    min(created_at) FILTER (WHERE state = 'waiting')
-FROM cpor.notices WHERE state IN ('waiting', 'parked')
+SELECT waiting, parked, since FROM
+    (SELECT count(*) AS waiting, min(created_at) AS since FROM cpor.notices
+        WHERE state = 'waiting') AS waits,
+    (SELECT count(*) AS parked FROM cpor.notices WHERE state = 'parked') AS ended
 """
 _COLUMNS: Final = """
 notice_id, claim_id, version, recipient, kind, number, state, attempts, created_at,
@@ -37,12 +38,12 @@ WHERE claim_id = %s AND version = %s AND recipient = 'customer' AND kind = 'cons
 """  # noqa: S608 - as above
 _AGAIN: Final = """
 UPDATE cpor.notices SET state = 'waiting', attempts = 0, created_at = now(), next_at = now(),
-    ended_at = NULL
+    refused_since = NULL, ended_at = NULL
 WHERE state = 'parked' AND notice_id = coalesce(%s, notice_id)
 """
 _BOUNCED: Final = """
-UPDATE cpor.notices SET state = 'parked', ended_at = now(), words = %s
-WHERE notice_id = %s AND state = 'sent'
+UPDATE cpor.notices SET state = 'parked', ended_at = now(), words = %(words)s
+WHERE state = 'sent' AND (notice_id = %(notice_id)s OR told_with = %(notice_id)s)
 """
 
 
@@ -123,7 +124,8 @@ async def bounced(connection: AsyncConnection, message_id: str, words: str) -> i
     key = await mail_key(connection)
     if notice is None or mail_name(key, notice.notice_id, notice.told) != name:
         return None
-    marked = await connection.execute(_BOUNCED, [f"bounced: {discreet(words)}", notice.notice_id])
+    given = {"words": f"bounced: {discreet(words)}", "notice_id": notice.notice_id}
+    marked = await connection.execute(_BOUNCED, given)
     return notice.notice_id if marked.rowcount else None
 
 

@@ -13,7 +13,9 @@ from services.notifier.discretion import discreet
 from services.settings import is_loopback
 
 TIMEOUT: Final = 30.0
-"""Seconds that the server may take to answer."""
+"""Seconds that the server may take to let us in."""
+PATIENCE: Final = 600.0
+"""Seconds that it may take over a mail: whoever gives up early sends it twice (RFC 5321)."""
 _PERMANENT: Final = 500
 """SMTP codes from here on are refusals for good."""
 _TOO_LARGE: Final = 552
@@ -31,6 +33,10 @@ class Refused(Exception):  # noqa: N818 - what the server said, not what went wr
     def __init__(self, words: str, *, for_good: bool) -> None:
         super().__init__(words)
         self.for_good = for_good
+
+
+class Unanswered(Exception):  # noqa: N818 - what the server did, not what went wrong here
+    """The server broke off over a mail, or said nothing: nobody knows whether it has taken it."""
 
 
 class MailServer(NamedTuple):
@@ -94,23 +100,32 @@ class Post:
     async def send(self, mail: EmailMessage, sender: str, recipient: str) -> str:
         """Hand a mail over; the server's words, once it has taken it.
 
-        Raises Refused with its words when it did not, and PostUnreachable when there was nobody to
-        hand it to, or nobody who would say what became of it.
+        Raises Refused with its words when it did not, Unanswered when it did not say, and
+        PostUnreachable when there was nobody to hand it to.
         """
         await self._open()
         try:
-            _, words = await self._session.send_message(mail, sender=sender, recipients=[recipient])
+            async with asyncio.timeout(PATIENCE):
+                _, words = await self._session.send_message(
+                    mail, sender=sender, recipients=[recipient], timeout=None
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _refused(error.recipients[0], recipient) from error
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
             raise _refused(error, recipient) from error
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that it can't take
             raise Refused(_words(error, recipient), for_good=True) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            if isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code == _TOO_LARGE:
+        except aiosmtplib.SMTPSenderRefused as error:
+            if error.code == _TOO_LARGE:
                 raise _refused(error, recipient) from error
             self._session.close()
             raise PostUnreachable(_words(error, recipient)) from error
+        except TimeoutError as error:
+            self._session.close()
+            raise Unanswered(f"none within {PATIENCE:g} seconds") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            self._session.close()
+            raise Unanswered(_words(error, recipient)) from error
         except asyncio.CancelledError:
             self._session.close()  # the server may still be busy with the mail
             raise

@@ -42,7 +42,7 @@ _CONTACTS: Final = "SELECT contact_id, name, email FROM cpor.contacts WHERE cont
 
 
 class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
-    """The recipient does not want to be told of these notices."""
+    """The recipient does not want to be told of these notices, or it is of no use any more."""
 
     def __init__(self, reason: str, notices: Sequence[Waiting]) -> None:
         super().__init__(reason)
@@ -50,7 +50,11 @@ class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about
 
 
 class Undeliverable(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
-    """Somebody should have been told, and can't be: there is no address, or no time left."""
+    """Somebody should be told of these, and can't be: for want of an address, or too late."""
+
+    def __init__(self, reason: str, notices: Sequence[Waiting]) -> None:
+        super().__init__(reason)
+        self.notices = notices
 
 
 class Written(NamedTuple):
@@ -90,7 +94,7 @@ class Writer:
             raise _too_late(over, claims)
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
         people = await _people(connection, rows.values())
-        to = self._to(first.recipient, rows[first.claim_id], people)
+        to = self._to(notices, rows[first.claim_id], people)
         key = await mail_key(connection)
         address_digest = preference.digest_of(key, to.address)
         chosen = await preference.preference_of(connection, address_digest)
@@ -125,20 +129,22 @@ class Writer:
         )
         return Written(mail(words, tongue, envelope), to.address, address_digest)
 
-    def _to(self, recipient: Recipient, row: ClaimRow, people: Mapping[UUID, Person]) -> Person:
+    def _to(
+        self, notices: Sequence[Waiting], row: ClaimRow, people: Mapping[UUID, Person]
+    ) -> Person:
         """Whoever the contact is by now: a partner may have corrected an address meanwhile."""
-        match recipient:
+        match notices[0].recipient:
             case Recipient.REVIEWERS:
                 to = Person("", self._settings.reviewers_email)
                 if not to.address:
-                    raise Undeliverable("CPOR_REVIEWERS_EMAIL is not set")
+                    raise Undeliverable("CPOR_REVIEWERS_EMAIL is not set", notices)
                 return to
             case Recipient.CUSTOMER:
                 contact = people.get(row.customer_contact)
             case Recipient.PARTNER:
                 contact = people.get(row.partner_contact)
         if contact is None:
-            raise Undeliverable("the contact was erased (R30)")
+            raise Undeliverable("the contact was erased (R30)", notices)
         return contact
 
     def _case(
@@ -242,7 +248,7 @@ def _too_late(
     first = over[0]
     consent = _at(claims[first.claim_id]).consent
     if first.kind is Kind.CONSENT_NOTICE and consent is Consent.ELAPSED:
-        return Undeliverable("the consent period was over before the customer could be told")
+        return Undeliverable("the consent period was over before the customer could be told", over)
     return Unwanted("the clock has closed", over)
 
 

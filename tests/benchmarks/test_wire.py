@@ -24,7 +24,7 @@ async def test_frames_are_messages(nats_url: str, nats: Connection) -> None:
 
     async with wired(nats_url, lambda _subject, _body: None) as wire:
         wire.write([frame("a.b", b"one"), frame("a.c", b"two", "r")])
-        messages = [await subscription.next_msg(timeout=10) for _ in range(2)]
+        messages = [await subscription.next_msg(timeout=60) for _ in range(2)]
 
     assert [(each.subject, each.data, each.reply) for each in messages] == [
         ("a.b", b"one", ""),

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email import message_from_bytes
@@ -61,6 +61,8 @@ class MailServer:
         """Answers who names a recipient."""
         self.to_mail: Callable[[str], Awaitable[str]] = _yes
         """Answers who has handed over a mail for a recipient: it is kept when that is 250."""
+        self.in_hand = b""
+        """The mail that somebody hands over."""
         self._options = {"enable_SMTPUTF8": True, **options}
         self._news = asyncio.Condition()
         self._server: asyncio.Server | None = None
@@ -120,6 +122,7 @@ class MailServer:
     ) -> str:
         """Answer who hands over a mail."""
         (to,), source = envelope.rcpt_tos, envelope.original_content
+        self.in_hand = source or b""
         answer = await self.to_mail(to)
         if answer.startswith("250") and source is not None:
             mail = Mail(to, envelope.mail_from or "", source, session.ssl is not None)
@@ -127,6 +130,34 @@ class MailServer:
                 self.mails.append(mail)
                 self._news.notify_all()
         return answer
+
+
+@asynccontextmanager
+async def scripted(answers: Mapping[str, bytes]) -> AsyncGenerator[int]:
+    """The port of a server that answers commands with these very bytes, and any other with 250.
+
+    A mail's own lines are read up to its last one, `.`; what has no bytes ends the connection.
+    """
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 office\r\n")
+        is_mail = False
+        async for read in reader:
+            line = read.strip()
+            is_mail = is_mail and line != b"."
+            if is_mail:
+                continue
+            command = line.partition(b" ")[0].decode().upper()
+            is_mail = command == "DATA"
+            answer = answers.get(command, b"354 go on" if is_mail else b"250 OK")
+            if not answer:
+                break
+            writer.write(answer + b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 @asynccontextmanager

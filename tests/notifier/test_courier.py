@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
 
 from services import consent_token
 from services.clock import real_now
@@ -112,37 +113,48 @@ async def test_who_refuses_for_now_is_asked_again_ever_later(
 async def test_the_pauses_have_an_end(
     database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
 ) -> None:
-    """After many refusals it is a few hours, not years."""
+    """After however many refusals it is a few hours, not years."""
 
     async def busy(_address: str) -> str:
         return "451 later"
 
     office.to_mail = busy
     await hear(database, notifier, of(1, *ex.SUBMITTED))
-    await database.execute("UPDATE cpor.notices SET attempts = 40")
+    await database.execute("UPDATE cpor.notices SET attempts = 10000")
     async with sending(courier):
-        await waits(database, "SELECT FROM cpor.notices WHERE attempts = 41")
+        await waits(database, "SELECT FROM cpor.notices WHERE attempts = 10001")
 
     ((wait,),) = await rows(database, "SELECT next_at - now() FROM cpor.notices")
     assert LONGEST_AGAIN / 3 < wait <= LONGEST_AGAIN * 1.5
 
 
+@pytest.mark.parametrize(
+    ("field", "state"), [("refused_since", "parked"), ("created_at", "waiting")]
+)
 async def test_what_is_refused_for_days_is_parked(
-    database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
+    database: AsyncConnection,
+    notifier: Notifier,
+    courier: Courier,
+    office: MailServer,
+    field: str,
+    state: str,
 ) -> None:
-    """With what the server said last."""
+    """With what the server said last; it does not count how long the mail has waited before."""
 
     async def busy(_address: str) -> str:
         return "452 mailbox full"
 
     office.to_recipient = busy
     await hear(database, notifier, of(1, *ex.SUBMITTED))
-    await database.execute("UPDATE cpor.notices SET created_at = now() - %s", [GIVE_UP])
+    await database.execute(
+        SQL("UPDATE cpor.notices SET {} = now() - %s").format(Identifier(field)),
+        [GIVE_UP + timedelta(minutes=1)],
+    )
     async with sending(courier):
-        await all_ended(database)
+        await waits(database, "SELECT FROM cpor.notices WHERE attempts = 1")
 
     assert await rows(database, "SELECT state, words FROM cpor.notices") == [
-        ("parked", "452 mailbox full")
+        (state, "452 mailbox full")
     ]
 
 
@@ -223,16 +235,21 @@ async def test_while_the_server_is_away_nothing_is_parked(
     assert set(office.message_ids.values()) == {1}
 
 
-async def test_a_server_that_breaks_off_blames_no_mail(
-    database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
+@pytest.mark.parametrize("where", ["recipient", "mail"])
+async def test_a_server_that_shuts_down_is_asked_again(
+    database: AsyncConnection,
+    notifier: Notifier,
+    courier: Courier,
+    office: MailServer,
+    where: str,
 ) -> None:
-    """It says that it shuts down, once while a recipient is named and once over a mail."""
+    """Like one that refuses for now: some say so of one recipient, and would hold up all others."""
     calls = count(1)
 
     async def leaving(_address: str) -> str:
         return "421 4.3.2 shutting down" if next(calls) == 1 else "250 OK"
 
-    office.to_mail = leaving
+    setattr(office, f"to_{where}", leaving)
     await hear(database, notifier, of(1, *ex.SUBMITTED))
     async with sending(courier):
         await waits(database, "SELECT FROM cpor.notices WHERE attempts = 1")
