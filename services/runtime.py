@@ -20,7 +20,6 @@ from faststream import ExceptionMiddleware, FastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 
 from services import log
 from services.backoff import Backoff
@@ -91,11 +90,6 @@ class Context:
     """Set when the process is to end: finish what is under way, and return."""
     report: Report
     """Takes how the service is, and a detail, for those who ask for its health."""
-
-    @property
-    def js(self) -> JetStreamContext:
-        """JetStream on the service's connection."""
-        return self.nats.js
 
 
 class Service(Protocol):

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.rule("R26")
 LOG: Final = interleaved(
     *(told(*life, claim_id=UUID(int=number)) for number, life in enumerate(LIVES.values(), start=1))
 )
-BEFORE_NOTICES: Final = "0009"
+BEFORE_NOTICES: Final = "0012"
 
 
 async def position(database: AsyncConnection) -> int:
