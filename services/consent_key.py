@@ -3,17 +3,16 @@
 They are numbered in the order in which they were made, and kept beside the store's other secrets.
 """
 
-import secrets
 from collections.abc import Mapping
 from typing import Final
 
 from psycopg import AsyncConnection
 
+from services.secret import secret
+
 _PREFIX: Final = "consent-link-"
-_BYTES: Final = 32
 
 _KNOWN = "SELECT name, value FROM cpor.secrets WHERE starts_with(name, %s)"
-_ADD = "INSERT INTO cpor.secrets (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 
 class KeyNotRemoved(Exception):  # noqa: N818 - the reason, for whoever asked for it
@@ -24,7 +23,7 @@ async def known_keys(connection: AsyncConnection) -> Mapping[int, bytes]:
     """Every key by its number; the first one is made when there is none."""
     keys = await _keys(connection)
     if not keys:
-        await _add(connection, 1)
+        await secret(connection, _name(1))
         keys = await _keys(connection)
     return keys
 
@@ -32,7 +31,7 @@ async def known_keys(connection: AsyncConnection) -> Mapping[int, bytes]:
 async def rotate(connection: AsyncConnection) -> int:
     """Make the key that signs from now on; its number. Links signed before stay good."""
     number = max(await known_keys(connection)) + 1
-    await _add(connection, number)
+    await secret(connection, _name(number))
     return number
 
 
@@ -46,7 +45,7 @@ async def remove(connection: AsyncConnection, number: int) -> None:
         raise KeyNotRemoved(f"There is no key {number}.")
     if number == max(keys):
         raise KeyNotRemoved(f"Key {number} signs new links: rotate first, then remove it.")
-    await connection.execute("DELETE FROM cpor.secrets WHERE name = %s", [f"{_PREFIX}{number}"])
+    await connection.execute("DELETE FROM cpor.secrets WHERE name = %s", [_name(number)])
 
 
 async def _keys(connection: AsyncConnection) -> Mapping[int, bytes]:
@@ -54,5 +53,5 @@ async def _keys(connection: AsyncConnection) -> Mapping[int, bytes]:
     return {int(name.removeprefix(_PREFIX)): bytes(value) for name, value in await rows.fetchall()}
 
 
-async def _add(connection: AsyncConnection, number: int) -> None:
-    await connection.execute(_ADD, [f"{_PREFIX}{number}", secrets.token_bytes(_BYTES)])
+def _name(number: int) -> str:
+    return f"{_PREFIX}{number}"

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from domain.claim import EVENTS, Claim, ClaimEvent
 from domain.event import DomainEvent
 from domain.schema import recall
+from services import secret
 from services.database import KEEPALIVES, with_settings
 
 SCHEMA = "cpor"
@@ -208,16 +209,11 @@ class EventRecorder(PostgresApplicationRecorder):
                 "DELETE FROM cpor.attempts WHERE (stream_sequence, arrived_at) = (%s, %s)", message
             )
 
-    def secret(self, name: str, candidate: bytes) -> bytes:
-        """The secret of this name; the candidate, if there was none."""
+    def secret(self, name: str) -> bytes:
+        """The secret of this name, made when there is none."""
         with self.datastore.get_connection() as connection:
-            connection.execute(
-                "INSERT INTO cpor.secrets (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-                (name, candidate),
-            )
-            row = connection.execute(
-                "SELECT value FROM cpor.secrets WHERE name = %s", (name,)
-            ).fetchone()
+            connection.execute(secret.ADD, (name, secret.new_value()))
+            row = connection.execute(secret.READ, (name,)).fetchone()
         if row is None:
             msg = f"the secret {name} was deleted while it was read"
             raise LookupError(msg)

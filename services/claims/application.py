@@ -1,6 +1,5 @@
 """The claims application: decides batches of commands, and appends what they record as one."""
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -116,9 +115,7 @@ class Claims(EventStoreApplication):
     def __init__(self, database_url: str, *, policy: Policy, catalogue: Catalogue) -> None:
         super().__init__(database_url)
         self._cached: OrderedDict[UUID, Claim] = OrderedDict()
-        self._terms = Terms(
-            policy, catalogue, self.recorder.secret("digest", secrets.token_bytes(32))
-        )
+        self._terms = Terms(policy, catalogue, self.recorder.secret("digest"))
 
     def handle(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         """Decide a batch, commit it as one, and answer each command, in order.
