@@ -16,6 +16,7 @@ from benchmarks.generator import fill, lives
 from benchmarks.loaded import loaded
 from benchmarks.rebuild import rebuilt
 from benchmarks.statistic import middle_round
+from projections.position import recorded
 from projections.registry import PROJECTIONS
 from services.connection import connected
 from services.streams import EVENTS
@@ -23,7 +24,6 @@ from services.streams import EVENTS
 _ROUNDS = 3
 _EVENTS = 3
 """Of each of the many claims: it is handed in, and its review is to start."""
-_LAST = "SELECT max(notification_id) FROM cpor.stored_events"
 
 
 async def measure(bench: Bench) -> dict[str, Any]:
@@ -38,10 +38,10 @@ async def measure(bench: Bench) -> dict[str, Any]:
         system.settings.database_url, autocommit=True
     ) as store:
         await fill(store, lives("growth", many_claims, events=_EVENTS))
-        last = await (await store.execute(_LAST)).fetchone()
+        last = await recorded(store)
     for projection in PROJECTIONS:
         await rebuilt(system.settings, system.settings.database_url, projection)
-    relayed = await _relay(bench, last[0] if last else 0)
+    relayed = await _relay(bench, last)
     await asyncio.gather(*(system.start_service(n) for n in system.names if n != "relay"))
     await system.until_running()
     await loaded(bench, few_claims // 10)

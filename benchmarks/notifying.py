@@ -22,6 +22,7 @@ from benchmarks.latency import QUIET_RATE
 from benchmarks.lifecycle import LIFE
 from benchmarks.loaded import loaded
 from benchmarks.process import Peak
+from projections.position import recorded
 from services.connection import connected
 from services.embedded.process import Child
 from services.settings import CHECKOUT
@@ -33,7 +34,6 @@ _LOADED_SECONDS: Final = 20
 _PATIENCE: Final = 1800.0
 _GLANCE: Final = 0.1
 
-_LAST: Final = "SELECT max(notification_id) FROM cpor.stored_events"
 _CONTACT: Final = """
 INSERT INTO cpor.contacts (contact_id, claim_id, name, email)
 SELECT DISTINCT ON (contact) contact, originator_id, 'Ayşe Demir', 'ayse@partner.example'
@@ -88,8 +88,7 @@ async def _told(bench: Bench, store: AsyncConnection) -> dict[str, Any]:
     events = bench.sizes.told
     await fill(store, lives("told", events // EVENTS_OF_A_CLAIM))
     await store.execute(_CONTACT)
-    row = await (await store.execute(_LAST)).fetchone()
-    last = row[0] if row else 0
+    last = await recorded(store)
     await system.start_service("relay")
     async with connected(system.settings.nats_url, "benchmark", 10.0) as nats:
         await seconds_until_relayed(nats, last)

@@ -1,4 +1,7 @@
-"""How far each projection has come: its position in the event log, kept in its own transaction."""
+"""How far the event log has come, and each projection in it.
+
+A projection's position in the log is kept in its own transaction.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -23,6 +26,9 @@ WITH advanced AS (
 SELECT pg_notify(%(channel)s, %(position)s::text)
 """
 _REACHED = b"SELECT position FROM cpor.projection_positions WHERE name = %s"
+_ALL_REACHED = b"SELECT name, position FROM cpor.projection_positions ORDER BY name"
+_RECORDED = b"SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events"
+_LAGS = b"SELECT name, greatest((%b) - position, 0) FROM cpor.projection_positions" % _RECORDED
 
 
 class Place(NamedTuple):
@@ -57,3 +63,22 @@ async def reached(connection: AsyncConnection, name: str) -> int:
     rows = await connection.execute(_REACHED, [name])
     row = await rows.fetchone()
     return row[0] if row else 0
+
+
+async def all_reached(connection: AsyncConnection) -> dict[str, int]:
+    """How far each projection has come that has begun, by name and in the names' order."""
+    rows = await connection.execute(_ALL_REACHED)
+    return dict(await rows.fetchall())
+
+
+async def recorded(connection: AsyncConnection) -> int:
+    """The position of the log's last event; 0 while there is none."""
+    rows = await connection.execute(_RECORDED)
+    row = await rows.fetchone()
+    return row[0] if row else 0
+
+
+async def lags(connection: AsyncConnection) -> dict[str, int]:
+    """How many events each projection that has begun has yet to take in, by name."""
+    rows = await connection.execute(_LAGS)
+    return dict(await rows.fetchall())

@@ -9,17 +9,12 @@ from typing import Final
 
 from psycopg import AsyncConnection
 
+from projections import position
 from projections.registry import PROJECTIONS
 from services.rebuild import Progress, RebuildFailedError, RebuildRefused, rebuild
 
 LONG: Final = 20_000
 """Events that take the projector longer than anybody should wait for the board: so many or more."""
-
-_NEW: Final = """
-SELECT name FROM unnest(%s::text[]) AS name LEFT JOIN cpor.projection_positions USING (name)
-WHERE coalesce(position, 0) = 0
-AND %s <= (SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events)
-"""
 
 
 async def fill_new(database_url: str, *, long: int = LONG) -> Sequence[str]:
@@ -28,9 +23,10 @@ async def fill_new(database_url: str, *, long: int = LONG) -> Sequence[str]:
     What can't be rebuilt now is left to the projector, which is slower at it.
     """
     async with await AsyncConnection.connect(database_url, autocommit=True) as store:
-        rows = await store.execute(_NEW, [list(PROJECTIONS), long])
-        names: list[str] = [name for (name,) in await rows.fetchall()]
-    return [await _fill(database_url, name) for name in names]
+        if await position.recorded(store) < long:
+            return []
+        reached = await position.all_reached(store)
+    return [await _fill(database_url, name) for name in PROJECTIONS if not reached.get(name)]
 
 
 async def _fill(database_url: str, name: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -11,6 +12,7 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from psycopg import AsyncConnection
 from psycopg.errors import InvalidSchemaName, UndefinedTable
 
+from projections import position
 from services.cli.api import base_url
 from services.cli.finding import Finding, Level, judged
 from services.clock import real_now
@@ -76,7 +78,7 @@ async def check_events(nats: Connection | None, store: AsyncConnection | None) -
     if store is None:
         return []
     try:
-        recorded = await _recorded(store)
+        recorded = await position.recorded(store)
     except (UndefinedTable, InvalidSchemaName):
         return []
     events = Finding(_FLOW, "event store", Level.OK, f"position {recorded}")
@@ -102,20 +104,13 @@ def _webhook(webhook: Webhook) -> Finding:
     return Finding(_FLOW, what, Level.WARN, standing, advice)
 
 
-async def _recorded(store: AsyncConnection) -> int:
-    """The position of the last event."""
-    rows = await store.execute("SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events")
-    row = await rows.fetchone()
-    return row[0] if row else 0
-
-
 async def _relay(nats: Connection, recorded: int) -> Finding:
-    async def position() -> int:
+    async def place() -> int:
         return (await stream_place(nats)).position
 
     what = "event stream"
     try:
-        before, now = await _come(position, recorded)
+        before, now = await _come(place, recorded)
     except (NotFoundError, ServiceUnavailableError):
         advice = "the relay makes it again, with all events, when it starts"
         return Finding(_FLOW, what, Level.FAIL, "is missing", advice)
@@ -125,36 +120,25 @@ async def _relay(nats: Connection, recorded: int) -> Finding:
 
 
 async def _projections(store: AsyncConnection, recorded: int) -> list[Finding]:
-    names = await (
-        await store.execute("SELECT name FROM cpor.projection_positions ORDER BY name")
-    ).fetchall()
+    names = await position.all_reached(store)
     if not names:
         advice = "the projector begins them when it starts"
         return [Finding(_FLOW, "projections", Level.FAIL, "there are none", advice)]
     advice = "see what the projector says below, and its log; `cpor rebuild` makes it anew"
     findings: list[Finding] = []
-    for (name,) in names:
-
-        async def position(name: str = name) -> int:
-            row = await (
-                await store.execute(
-                    "SELECT position FROM cpor.projection_positions WHERE name = %s", [name]
-                )
-            ).fetchone()
-            return row[0] if row else 0
-
-        before, now = await _come(position, recorded)
+    for name in names:
+        before, now = await _come(partial(position.reached, store, name), recorded)
         findings.append(_progress(f"projection {name}", before, now, recorded, advice))
     return findings
 
 
-async def _come(position: Callable[[], Awaitable[int]], target: int) -> tuple[int, int]:
+async def _come(place: Callable[[], Awaitable[int]], target: int) -> tuple[int, int]:
     """The position at first, and when it has reached the target or patience has ended."""
     deadline = monotonic() + _PATIENCE
-    before = now = await position()
+    before = now = await place()
     while now < target and monotonic() < deadline:
         await asyncio.sleep(_GLANCE)
-        now = await position()
+        now = await place()
     return before, now
 
 

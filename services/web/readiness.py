@@ -8,10 +8,10 @@ import psycopg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
-from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 from pydantic import BaseModel
 
+from projections import position
 from projections.registry import PROJECTIONS
 from services.durability import OnDisk, durability
 from services.health import State, ask_health
@@ -121,7 +121,7 @@ async def _postgresql(backend: Backend) -> Mapping[str, Component]:
     name = "postgresql"
     try:
         async with backend.pool.connection(_PATIENCE) as connection:
-            lags = await _lags(connection)
+            lags = await position.lags(connection)
     except (PoolTimeout, psycopg.Error) as error:
         detail = f"can't be used: {str(error) or type(error).__name__}"
         return {name: Component(state=State.ABSENT, detail=detail)}
@@ -139,14 +139,3 @@ def _projection(lag: int | None) -> Component:
 
 def _up_to(lag: int) -> Component:
     return Component(state=State.RUNNING, lag=lag, detail=f"{lag} events behind" if lag else "")
-
-
-async def _lags(connection: AsyncConnection) -> Mapping[str, int]:
-    """How many events each projection has yet to see; no projection without a position."""
-    rows = await connection.execute(
-        "SELECT name, greatest(last.position - projection.position, 0)"
-        " FROM cpor.projection_positions AS projection, ("
-        "   SELECT coalesce(max(notification_id), 0) AS position FROM cpor.stored_events"
-        " ) AS last"
-    )
-    return dict(await rows.fetchall())

@@ -12,6 +12,7 @@ from typing import Literal
 import psutil
 from psycopg import AsyncConnection
 
+from projections import position
 from services.connection import Connection, connected
 from services.embedded.datadir import DataDir
 from services.embedded.nats import NatsServer, Sync
@@ -183,11 +184,9 @@ async def until_settled(nats: Connection, database_url: str) -> None:
 
 async def _settled(nats: Connection, store: AsyncConnection) -> bool:
     commands = (await nats.js.stream_info(COMMANDS)).state.messages
-    rows = await store.execute(
-        "SELECT (SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events)"
-        " <= (SELECT coalesce(min(position), 0) FROM cpor.projection_positions)"
-    )
-    return commands == 0 and await rows.fetchone() == (True,)
+    recorded = await position.recorded(store)
+    reached = await position.all_reached(store)
+    return commands == 0 and recorded <= min(reached.values(), default=0)
 
 
 @asynccontextmanager

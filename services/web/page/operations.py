@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 
 from domain.access import require_operator
 from domain.refusal import FieldError, Invalid, NotFound, Refusal
+from projections import position
 from projections.registry import PROJECTIONS
 from services import dead_letter
 from services.dead_letter import DeadLetter, DeadLetterError, NoSuchLetterError
@@ -260,19 +261,15 @@ async def _projections(
 ) -> tuple[int, Mapping[str, int], Mapping[str, Rebuilding]]:
     """The log's last position, each projection's own, and how their rebuilds get on."""
     async with backend.pool.connection() as connection:
-        rows = await connection.execute("SELECT name, position FROM cpor.projection_positions")
-        positions: dict[str, int] = dict(await rows.fetchall())
-        rows = await connection.execute(
-            "SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events"
-        )
-        row = await rows.fetchone()
+        positions = await position.all_reached(connection)
+        last = await position.recorded(connection)
         locked = await being_rebuilt(connection)
     rebuilds: dict[str, Rebuilding] = {}
     for name in PROJECTIONS:
         latest = backend.rebuilds.latest(name)
         runs_here = latest is not None and latest.runs
         rebuilds[name] = Rebuilding(latest, name in locked and not runs_here)
-    return row[0] if row else 0, positions, rebuilds
+    return last, positions, rebuilds
 
 
 async def _sizes(backend: Backend) -> StreamSizes | None:
