@@ -3,6 +3,7 @@
 import hmac
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -43,7 +44,7 @@ MAX_COMMAND_BYTES = 256 * 1024
 
 _COMMAND_SUBJECT = re.compile(r"cpor\.commands\.([a-z_]+)\.([^.]+)")
 COMMAND_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a command id looks like."""
+"""What a command id looks like; `new_command_id` makes one."""
 _TYPE_PREFIX = "cpor.command."
 _OF_THE_ENVELOPE = frozenset({"/specversion", "/type", "/id", "/subject"})
 """The attributes without which nobody can be answered."""
@@ -81,6 +82,11 @@ class Readable(NamedTuple):
     attributes: Mapping[str, Any]
     errors: tuple[FieldError, ...]
     """What JSON itself does not allow, each named by its pointer."""
+
+
+def new_command_id() -> str:
+    """A command's id, of 22 characters: sent again under it, the command has its effect once."""
+    return secrets.token_urlsafe(16)
 
 
 def parse_envelope(subject: str, body: bytes) -> Readable:

@@ -29,6 +29,8 @@ _OF_OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
 
 _UNNAMEABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of what not every server takes in the path of a folder."""
+_REACHABLE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked for, not listened on
+"""Where an address is reached that stands for all of a machine's."""
 
 
 class SettingsError(Exception):
@@ -110,6 +112,11 @@ class Settings(BaseSettings):
     language: Literal["en", "tr"] = "en"
     clamd: str = ""
     """The virus scanner for uploads, `host:port` or `unix:/path`; empty: none."""
+
+    @property
+    def reachable_host(self) -> str:
+        """Where this machine reaches what listens on `http_host`."""
+        return _REACHABLE.get(self.http_host, self.http_host)
 
     @property
     def mailbox(self) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from services.cli.option import Json
+
 
 def register(app: typer.Typer) -> None:
     """Add `cpor admin` to the command line."""
@@ -18,7 +20,7 @@ def admin(
         int,
         typer.Option(min=1, max=5, help="Copies of each stream in a cluster; never made fewer."),
     ] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Bring tables, streams and consumers up to date, once; what is in order stays as it is.
 

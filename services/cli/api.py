@@ -13,7 +13,6 @@ from services.cli.actor import READER, WrongActor, header, parse
 from services.cli.ending import ExitCode, end
 from services.settings import Settings, load
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked for, not listened on
 _PATIENCE = 15.0
 """Seconds for an answer; the longest that the API itself waits for anything is shorter."""
 
@@ -28,7 +27,7 @@ def reader(text: str | None) -> Actor:
 
 def base_url(settings: Settings) -> str:
     """Where the API answers, for whoever asks it from this machine."""
-    host = _EVERYWHERE.get(settings.http_host, settings.http_host)
+    host = settings.reachable_host
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
 
 

@@ -20,6 +20,7 @@ from services import sender
 from services.cli.actor import WrongActor, parse, usual_sender
 from services.cli.broker import broker
 from services.cli.ending import ExitCode, end
+from services.cli.option import Json
 from services.clock import real_now
 from services.cloudevent import COMMAND_ID_PATTERN, command_event
 from services.json_document import Unreadable, load
@@ -133,7 +134,7 @@ def send(
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")
     ] = sender.PATIENCE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send a command over NATS and print its outcome.
 

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from services.cli.database import on_database
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from services.cli.option import Json
 
 
 def register(app: typer.Typer) -> None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.option import Json
 from services.connection import Connection
 from services.dead_letter import DeadLetter
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Number = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="Of the letter, as in list.")]
 
 

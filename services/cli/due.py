@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.calendar import BusinessCalendar, Due, Unit, calendar_version
+from services.cli.option import Json
 
 COLUMNS = ("opened_at", "days", "unit", "time_zone", "holiday_country")
 
@@ -68,7 +69,7 @@ def due(
     holidays: Annotated[
         str | None, typer.Option(help="ISO code of the country whose holidays count, e.g. TR.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     csv_file: Annotated[
         typer.FileText | None,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.option import Json
 from services.roster import EVERYTHING
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def health(
     name: Annotated[str, typer.Argument(help=", ".join(EVERYTHING), metavar="NAME")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Ask one service how it is: exit code 0 when it runs or stands by, else 1."""
     from services import log

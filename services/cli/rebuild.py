@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.option import Json
+
 if TYPE_CHECKING:
     from services.rebuild import Progress
 
@@ -23,7 +25,7 @@ def rebuild(
         int | None,
         typer.Option(min=1, max=64, help="Processes that fold the log [default: one a core]."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Rebuild a read model beside the live one, then put it in its place.
 

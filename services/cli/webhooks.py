@@ -8,13 +8,13 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from services.cli.database import on_database
+from services.cli.option import Json
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from services.webhook import Webhook
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[int, typer.Argument(min=1, metavar="ID", help="Of the webhook, as in list.")]
 
 _Result = TypeVar("_Result")

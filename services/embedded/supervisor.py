@@ -156,7 +156,7 @@ class Supervisor:
             raise StartRefused(str(error)) from error
 
     async def _until_ready(self) -> None:
-        while not await _answers_ready(self.settings.http_host, self.settings.http_port):
+        while not await _answers_ready(self.settings.reachable_host, self.settings.http_port):
             await asyncio.sleep(_GLANCE)
 
     @asynccontextmanager
@@ -198,11 +198,9 @@ def _require_policy(settings: Settings) -> None:
 
 async def _answers_ready(host: str, port: int) -> bool:
     """Whether `GET /readyz` answers 200."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked for, not listened on
-    reachable = everywhere.get(host, host)
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
-            reader, writer = await asyncio.open_connection(reachable, port)
+            reader, writer = await asyncio.open_connection(host, port)
             with closing(writer):
                 writer.write(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
                 status = await reader.readline()

@@ -1,7 +1,6 @@
 """`POST /api/claims/{claim_id}/{command}`: a command by HTTP goes the way of every command."""
 
 import re
-import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -14,7 +13,7 @@ from domain.actor import Actor
 from domain.command import COMMANDS
 from domain.refusal import FieldError, Invalid
 from services import sender
-from services.cloudevent import COMMAND_ID_PATTERN, command_event, trace_of
+from services.cloudevent import COMMAND_ID_PATTERN, command_event, new_command_id, trace_of
 from services.sender import NotStored, send
 from services.web.backend import Backend, Served
 from services.web.body import read_json
@@ -130,7 +129,7 @@ async def deliver(
 
 def _command_id(given: str | None) -> str:
     if given is None:
-        return secrets.token_urlsafe(16)
+        return new_command_id()
     if not COMMAND_ID_PATTERN.fullmatch(given):
         raise Invalid([FieldError("/Idempotency-Key", "must be 1 to 64 of A-Z a-z 0-9 _ -")])
     return given

@@ -1,9 +1,9 @@
 """What somebody sent from a page in vain: said in their words, and kept for them to mend."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from services.cloudevent import new_command_id
 from services.language.translation import N_
 from services.web.page.deed import COMMAND_ID
 from services.web.page.visit import Visit
@@ -60,4 +60,4 @@ def form_id(attempt: Attempt | None, command: str) -> str:
     """
     if attempt and attempt.is_undecided and attempt.command == command:
         return attempt.kept[COMMAND_ID][0]
-    return secrets.token_urlsafe(16)
+    return new_command_id()

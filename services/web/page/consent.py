@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
@@ -20,13 +20,13 @@ from domain.actor import Actor
 from domain.command import DeclineConsent
 from domain.refusal import NotAllowed, NotFound, TooLate
 from domain.vocabulary import Role
-from services.language.translation import Language
 from services.web.command import deliver
 from services.web.identifier import ClaimId
 from services.web.page import consent_case
 from services.web.page.consent_case import Answer, Case
+from services.web.page.link import QUIET, Reader
 from services.web.page.route import PageRoute
-from services.web.page.visit import AnyGuest, Guest, Visitor
+from services.web.page.visit import Guest, Visitor
 from services.web.problem import OutcomeUnknown, Unavailable
 
 CUSTOMER: Final = Actor(role=Role.CUSTOMER, id="consent-link")
@@ -34,20 +34,7 @@ CUSTOMER: Final = Actor(role=Role.CUSTOMER, id="consent-link")
 CONFIRM: Final = "confirm"
 BACK: Final = "back"
 
-_QUIET: Final = {"X-Robots-Tag": "noindex, nofollow"}
-
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-async def _reader(guest: AnyGuest, language: Annotated[str, Query()] = "") -> Guest:
-    """The visit, in the language that the address names, whoever is signed in beside it."""
-    taste = guest.taste
-    if language in list(Language):
-        taste = taste._replace(language=Language(language))
-    return replace(guest, person=None, taste=taste)
-
-
-Reader = Annotated[Guest, Depends(_reader)]
 
 
 @router.api_route("/consent/{token:path}", methods=["GET", "HEAD"])
@@ -163,4 +150,4 @@ def _quiet(
     **context: Any,  # noqa: ANN401 - what a template shows
 ) -> Response:
     """A page that search engines leave out."""
-    return reader.page(template, status=status, headers=_QUIET, **context)
+    return reader.page(template, status=status, headers=QUIET, **context)

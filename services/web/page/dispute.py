@@ -5,7 +5,6 @@ go with it. What is filled in is kept for its author, as drafts of new claims ar
 """
 
 import re
-import secrets
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
@@ -22,7 +21,7 @@ from domain.claim import MAX_DOCUMENTS
 from domain.command import MAX_DOCUMENT_BYTES, DocumentData, OpenDispute
 from domain.refusal import FieldError, Invalid, Refusal, TooLarge, UnsupportedMediaType
 from projections.history import Kind, comments
-from services.cloudevent import COMMAND_ID_PATTERN
+from services.cloudevent import COMMAND_ID_PATTERN, new_command_id
 from services.media_type import SUFFIXES
 from services.web.document import only_file, read_upload, take
 from services.web.identifier import ClaimId
@@ -190,7 +189,7 @@ async def _kept(visit: Visit, claim: Read) -> Filled:
         draft_id = draft.dispute_of(row.claim_id, visit.actor)
         found = await draft.find(connection, draft_id, visit.actor, visit.now)
     if found is None:
-        return Filled(secrets.token_urlsafe(16), row.version)
+        return Filled(new_command_id(), row.version)
     return Filled(
         found.command_id,
         row.version,

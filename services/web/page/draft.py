@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from domain.actor import Actor
 from domain.command import CreateClaim, OpenDispute
 from domain.refusal import NotFound
+from services.cloudevent import new_command_id
 
 LIFETIME: Final = timedelta(days=30)
 """After which a draft that nobody touches is deleted."""
@@ -57,7 +58,7 @@ async def begin(
         await connection.execute(
             "INSERT INTO cpor.drafts (draft_id, role, org, actor_id, command_id, form, updated_at)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [draft_id, *_key(author), secrets.token_urlsafe(16), Jsonb(_storable(fields)), now],
+            [draft_id, *_key(author), new_command_id(), Jsonb(_storable(fields)), now],
         )
     return draft_id
 

@@ -1,7 +1,6 @@
 """Changing what a claim states: all of it in `editing`, a little later (R21)."""
 
 import json
-import secrets
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple, cast
@@ -17,7 +16,7 @@ from domain.lifecycle import LIFECYCLE
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import Status
 from projections.board import ClaimRow
-from services.cloudevent import COMMAND_ID_PATTERN
+from services.cloudevent import COMMAND_ID_PATTERN, new_command_id
 from services.web.claim import readable_events, readable_row
 from services.web.identifier import ClaimId
 from services.web.page import claim_form
@@ -183,7 +182,7 @@ def _comparable(value: Any) -> Any:  # noqa: ANN401 - a command's data may be an
 def _afresh(stated: Stated) -> Shown:
     """The form, filled in with what the claim states now."""
     filled = _only(stated.filled, stated.editable)
-    return Shown(filled, filled, stated.row.version, secrets.token_urlsafe(16))
+    return Shown(filled, filled, stated.row.version, new_command_id())
 
 
 def _brought_up(shown: Shown, stated: Stated, changes: Collection[str]) -> Shown:

@@ -1,7 +1,7 @@
 """How somebody likes to hear from us: by the link in their mails, without an account."""
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -11,12 +11,11 @@ from services.language.translation import Language
 from services.notifier import preference
 from services.notifier.mail_key import mail_key
 from services.notifier.preference import Preference
-from services.web.page.consent import Reader
+from services.web.page.link import QUIET as _QUIET
+from services.web.page.link import Reader
 from services.web.page.route import PageRoute
 from services.web.page.taste import known_time_zones
 from services.web.page.visit import Guest
-
-_QUIET: Final = {"X-Robots-Tag": "noindex, nofollow"}
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -1,7 +1,6 @@
 """The reviewers' queue: what waits, in the order in which it is due, and taking the next."""
 
 from http import HTTPStatus
-from secrets import token_urlsafe
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,6 +11,7 @@ from psycopg import AsyncConnection
 
 from domain.access import require_reviewer
 from domain.refusal import NotFound
+from services.cloudevent import new_command_id
 from services.language.translation import N_
 from services.web.claim import readable_row
 from services.web.page.route import PageRoute
@@ -81,7 +81,7 @@ async def show(visit: Reviewing, before: CameFrom) -> Response:
         work=work,
         done=done,
         shown=SHOWN,
-        command_id=new_id(),
+        command_id=new_command_id(),
         left=left,
         day_of=day_of,
     )
@@ -119,8 +119,3 @@ async def told(connection: AsyncConnection, visit: Visit, before: Before) -> Don
     except (NotFound, ValueError):
         return None
     return Done(DONE[before.done], row.claim_id, row.name)
-
-
-def new_id() -> str:
-    """A form's command id: sending the form twice has its effect once."""
-    return token_urlsafe(16)
