@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.claim import Claim, ClaimEvent, Details
 from domain.event import Document, OpenedClock
 from domain.lifecycle import LIFECYCLE, Phase, phase_of
+from domain.policy import Policy
 from domain.vocabulary import (
     Assessment,
     AssessmentResult,
@@ -214,6 +215,16 @@ def past(
             break
         row = project(row, fact)
     return row
+
+
+def recorded_policy(events: Iterable[ClaimEvent]) -> Policy:
+    """The policy that a claim recorded when it was submitted, by its own events."""
+    return next(each.policy for each in events if isinstance(each, Claim.Submitted))
+
+
+def last_approval(events: Sequence[ClaimEvent]) -> Claim.Approved | None:
+    """A claim's last approval, the one that opened its consent period, by its own events."""
+    return next((each for each in reversed(events) if isinstance(each, Claim.Approved)), None)
 
 
 def _begun(fact: Claim.Created) -> ClaimRow:

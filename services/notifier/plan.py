@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 
 from domain.claim import Claim, ClaimEvent
@@ -16,12 +15,11 @@ from domain.policy import Policy
 from projections.board import ClaimRow, project
 from projections.memory import Memory
 from projections.open_clock import Change, change
-from services.store import EventMapper
+from services.store import remember
 
 KEPT: Final = 5_000
 """Claims that are kept in memory, those that changed last."""
 
-_MAPPER: Final = EventMapper()
 _BEFORE: Final = """
 SELECT originator_id, originator_version, topic, state
 FROM unnest(%s::uuid[], %s::bigint[]) AS wanted (claim_id, version)
@@ -115,9 +113,9 @@ class Planner:
         missing = [each for each in first if each not in known and first[each] > 1]
         if missing:
             cursor = await store.execute(_BEFORE, [missing, [first[each] for each in missing]])
-            for stored in await cursor.fetchall():
-                fact = _MAPPER.to_domain_event(StoredEvent(*stored))
-                known.setdefault(fact.originator_id, _Known()).follow(fact)
+            for claim_id, version, topic, state in await cursor.fetchall():
+                fact = remember(str(claim_id), version, topic, state)
+                known.setdefault(claim_id, _Known()).follow(fact)
         return known
 
 

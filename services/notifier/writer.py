@@ -6,19 +6,19 @@ So the outbox holds nothing about anybody, and whoever was erased (R30) gets no 
 from collections.abc import Iterable, Mapping, Sequence
 from email.message import EmailMessage
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from eventsourcing.persistence import StoredEvent
 from psycopg import AsyncConnection
 
-from domain.claim import Claim, ClaimEvent
+from domain.claim import ClaimEvent
 from domain.notice import FLEETING, OPTIONAL, Kind, Recipient
 from domain.resource import Wording
 from domain.vocabulary import Consent
-from projections.board import ClaimRow, past
+from projections.board import ClaimRow, past, recorded_policy
 from services import consent_token
+from services.claim_record import contacts_of, histories
 from services.clock import real_now
 from services.consent_key import known_keys
 from services.consent_token import ConsentLink
@@ -31,14 +31,6 @@ from services.notifier.outbox import Waiting, mail_name
 from services.notifier.preference import Preference
 from services.resource import load_catalogue
 from services.settings import Settings
-from services.store import EventMapper
-
-_MAPPER: Final = EventMapper()
-_EVENTS: Final = """
-SELECT originator_id, originator_version, topic, state FROM cpor.stored_events
-WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version
-"""
-_CONTACTS: Final = "SELECT contact_id, name, email FROM cpor.contacts WHERE contact_id = ANY(%s)"
 
 
 class Unwanted(Exception):  # noqa: N818 - the reason, for whoever wonders about the mail
@@ -89,7 +81,7 @@ class Writer:
         what is about clocks that have closed.
         """
         first = notices[0]
-        claims = await _events(connection, {each.claim_id for each in notices})
+        claims = await histories(connection, {each.claim_id for each in notices})
         if over := [each for each in notices if _is_over(each, claims[each.claim_id])]:
             raise _too_late(over, claims)
         rows = {claim_id: _at(events) for claim_id, events in claims.items()}
@@ -161,7 +153,7 @@ class Writer:
             kind=notice.kind,
             row=_at(events, version),
             fact=events[notice.version - 1],
-            sees=_sees(events),
+            sees=recorded_policy(events).what_partner_sees,
             partner_contact=partner_contact,
             link=link,
         )
@@ -185,7 +177,7 @@ class Writer:
 
         Else in the system's language, and in the programme's time zone as the claim recorded it.
         """
-        zone = next(each.policy.time_zone for each in events if isinstance(each, Claim.Submitted))
+        zone = recorded_policy(events).time_zone
         return Tongue(
             chosen.language or Language(self._settings.language),
             chosen.time_zone or ZoneInfo(zone),
@@ -206,23 +198,10 @@ def _name(key: bytes, notices: Sequence[Waiting]) -> str:
     return f"{first}.{sha256(' '.join(others).encode()).hexdigest()[:16]}" if others else first
 
 
-async def _events(
-    connection: AsyncConnection, claim_ids: set[UUID]
-) -> Mapping[UUID, Sequence[ClaimEvent]]:
-    """The claims' own events, each claim's in order."""
-    rows = await connection.execute(_EVENTS, [list(claim_ids)])
-    events: dict[UUID, list[ClaimEvent]] = {}
-    for stored in await rows.fetchall():
-        fact = _MAPPER.to_domain_event(StoredEvent(*stored))
-        events.setdefault(fact.originator_id, []).append(fact)
-    return events
-
-
 async def _people(connection: AsyncConnection, rows: Iterable[ClaimRow]) -> Mapping[UUID, Person]:
     """The contacts of claims, those that are not erased (R30), by their ids."""
-    ids = [each for row in rows for each in (row.customer_contact, row.partner_contact)]
-    found = await connection.execute(_CONTACTS, [ids])
-    return {contact_id: Person(name, email) for contact_id, name, email in await found.fetchall()}
+    contacts = await contacts_of(connection, rows)
+    return {each: Person(contact["name"], contact["email"]) for each, contact in contacts.items()}
 
 
 def _at(events: Sequence[ClaimEvent], version: int | None = None) -> ClaimRow:
@@ -250,10 +229,3 @@ def _too_late(
     if first.kind is Kind.CONSENT_NOTICE and consent is Consent.ELAPSED:
         return Undeliverable("the consent period was over before the customer could be told", over)
     return Unwanted("the clock has closed", over)
-
-
-def _sees(events: Sequence[ClaimEvent]) -> Wording:
-    """What the partner will see of the customer, by the policy that the claim has recorded."""
-    return next(
-        each.policy.what_partner_sees for each in events if isinstance(each, Claim.Submitted)
-    )

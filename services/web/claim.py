@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Annotated, Final
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from psycopg import AsyncConnection
@@ -23,12 +22,12 @@ from projections.board_table import ClaimBoard
 from projections.history import comments, history
 from projections.query import ClaimQuery, list_claims, summarize
 from services.backoff import Backoff
-from services.store import EventMapper
+from services.claim_record import contacts_of, events_of
 from services.web.backend import Backend, Served
 from services.web.caller import Caller
 from services.web.identifier import ClaimId
 from services.web.schema import header, problems
-from services.web.view import ClaimList, ClaimView, History, SummaryView, Thread, contacts_of
+from services.web.view import ClaimList, ClaimView, History, SummaryView, Thread
 
 LONGEST_WAIT: Final = 5.0
 """Seconds that a reader waits for the board, at most."""
@@ -36,7 +35,6 @@ POSITION_HEADER: Final = "Cpor-Position"
 """How far the board had come, for who waited for it."""
 
 _BOARD = ClaimBoard()
-_MAPPER = EventMapper()
 
 router = APIRouter(prefix="/api", tags=["claims"])
 
@@ -178,16 +176,6 @@ async def wait_until_seen(backend: Backend, wanted: int) -> int:
 async def _seen(backend: Backend) -> int:
     async with backend.pool.connection() as connection:
         return await position.reached(connection, _BOARD.name)
-
-
-async def events_of(connection: AsyncConnection, claim_id: UUID) -> Sequence[ClaimEvent]:
-    """A claim's own events, from the store: history is not copied anywhere."""
-    rows = await connection.execute(
-        "SELECT originator_id, originator_version, topic, state FROM cpor.stored_events"
-        " WHERE originator_id = %s ORDER BY originator_version",
-        [claim_id],
-    )
-    return [_MAPPER.to_domain_event(StoredEvent(*row)) for row in await rows.fetchall()]
 
 
 async def _as_it_was(

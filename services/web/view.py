@@ -1,12 +1,11 @@
 """Claims as their readers see them: what the contract names, and no more than they may know."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from psycopg import AsyncConnection
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.access import may_know_reviewers
@@ -225,18 +224,3 @@ class Thread(View):
     def of(cls, items: Sequence[ThreadItem]) -> Self:
         """The thread as it is answered."""
         return cls.model_validate({"items": items})
-
-
-async def contacts_of(
-    connection: AsyncConnection, rows: Collection[ClaimRow]
-) -> dict[UUID, dict[str, Any]]:
-    """The contacts that rows refer to, those that are not erased (R30), by id."""
-    wanted = [each for row in rows for each in (row.customer_contact, row.partner_contact)]
-    found = await connection.execute(
-        "SELECT contact_id, name, title, email FROM cpor.contacts WHERE contact_id = ANY(%s)",
-        [wanted],
-    )
-    return {
-        contact_id: {"name": name, "title": title, "email": email}
-        for contact_id, name, title, email in await found.fetchall()
-    }

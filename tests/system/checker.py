@@ -7,7 +7,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import StoredEvent
 from psycopg.sql import SQL, Identifier
 from pydantic_core import from_json
 
@@ -20,7 +19,7 @@ from projections.stage_table import ClaimStages
 from services.clock_mover import PASSED
 from services.connection import Connection
 from services.inbox import From, PullInbox
-from services.store import EventMapper, event_name
+from services.store import event_name, remember
 from services.streams import EVENTS
 from tests.system.upstream import Upstream
 
@@ -105,10 +104,9 @@ async def published(nats: Connection) -> list[tuple[str, int]]:
 
 def histories_of(log: list[Entry]) -> dict[UUID, list[ClaimEvent]]:
     """The events of each claim, as the domain knows them."""
-    mapper = EventMapper()
     histories: dict[UUID, list[ClaimEvent]] = {}
     for entry in log:
-        fact = mapper.to_domain_event(StoredEvent(*entry[1:]))
+        fact = remember(str(entry.claim_id), entry.version, entry.topic, entry.state)
         histories.setdefault(entry.claim_id, []).append(fact)
     return histories
 

@@ -23,10 +23,11 @@ from projections.board import ClaimRow, past
 from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
 from projections.position import reached
+from services.claim_record import contacts_of, events_of
 from services.cloudevent import COMMAND_ID_PATTERN
 from services.language.translation import N_
 from services.notifier.oversight import Notice, consent_notice
-from services.web.claim import events_of, readable_row
+from services.web.claim import readable_row
 from services.web.identifier import ClaimId
 from services.web.page import file
 from services.web.page.action import BY_COMMAND, DONE
@@ -42,7 +43,7 @@ from services.web.page.route import PageRoute
 from services.web.page.tongue import tongue_of
 from services.web.page.trial import folded, refusals
 from services.web.page.visit import Visit, Visitor
-from services.web.view import ClaimView, contacts_of
+from services.web.view import ClaimView
 
 VERSION: Final = "version"
 """The form's hidden field: the claim's version that the page showed (R14)."""

@@ -12,12 +12,11 @@ from psycopg import AsyncConnection
 from domain.claim import Claim, ClaimEvent
 from domain.resource import Wording
 from domain.vocabulary import Consent, Status
-from projections.board import ClaimRow, past
+from projections.board import ClaimRow, last_approval, past, recorded_policy
 from services import consent_token
+from services.claim_record import contacts_of, events_of
 from services.consent_key import known_keys
 from services.consent_token import ConsentLink
-from services.web.claim import events_of
-from services.web.view import contacts_of
 
 
 class Answer(StrEnum):
@@ -57,7 +56,7 @@ async def find(connection: AsyncConnection, token: str, now: datetime) -> Case |
         return None
     events = await events_of(connection, link.claim_id)
     row = past(events)
-    approved = _approved(events)
+    approved = last_approval(events)
     if row is None or approved is None or approved.originator_version != link.version:
         return None
     contacts = await contacts_of(connection, [row])
@@ -66,16 +65,11 @@ async def find(connection: AsyncConnection, token: str, now: datetime) -> Case |
 
 async def token_for(connection: AsyncConnection, claim_id: UUID) -> str | None:
     """The token of the link about a claim's approval; None for a claim that was never approved."""
-    approved = _approved(await events_of(connection, claim_id))
+    approved = last_approval(await events_of(connection, claim_id))
     if approved is None:
         return None
     link = ConsentLink.of(claim_id, approved.originator_version, approved.clocks[0].due_at)
     return consent_token.sign(link, await known_keys(connection))
-
-
-def _approved(events: Sequence[ClaimEvent]) -> Claim.Approved | None:
-    """The last approval: the one that opened the consent period."""
-    return next((each for each in reversed(events) if isinstance(each, Claim.Approved)), None)
 
 
 def _case(
@@ -87,9 +81,6 @@ def _case(
     now: datetime,
 ) -> Case:
     due_at = approved.clocks[0].due_at
-    sees = next(
-        each.policy.what_partner_sees for each in events if isinstance(each, Claim.Submitted)
-    )
     declined = next((each for each in events if isinstance(each, Claim.ConsentDeclined)), None)
     answered_at: datetime | None = None
     version, reason = approved.originator_version, ""
@@ -106,7 +97,7 @@ def _case(
         link=link,
         row=row,
         partner_contact=partner_contact,
-        sees=sees,
+        sees=recorded_policy(events).what_partner_sees,
         due_at=due_at,
         answer=answer,
         answered_at=answered_at,

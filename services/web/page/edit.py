@@ -10,12 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from domain.access import require_sender
 from domain.catalogue import TOGETHER
-from domain.claim import EDITABLE_AFTER_SUBMISSION, Claim
+from domain.claim import EDITABLE_AFTER_SUBMISSION
 from domain.command import EditClaim
 from domain.lifecycle import LIFECYCLE
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import Status
-from projections.board import ClaimRow
+from projections.board import ClaimRow, recorded_policy
+from services.claim_record import contacts_of
 from services.cloudevent import COMMAND_ID_PATTERN, new_command_id
 from services.web.claim import readable_events, readable_row
 from services.web.identifier import ClaimId
@@ -27,7 +28,6 @@ from services.web.page.form import Sent, kept
 from services.web.page.route import PageRoute
 from services.web.page.visit import Visit, Visitor
 from services.web.page.wording import refusal_in_words
-from services.web.view import contacts_of
 
 _MOST_VERSIONS: Final = 2**31 - 1
 
@@ -154,8 +154,7 @@ async def _editable(visit: Visit, row: ClaimRow) -> Collection[str]:
     parts: Collection[str] = EditClaim.model_fields.keys()
     if row.status is not Status.EDITING:
         events = await readable_events(visit.backend, row.claim_id, visit.actor)
-        submitted = next(each for each in events if isinstance(each, Claim.Submitted))
-        is_open = row.status in submitted.policy.editable_after_submission
+        is_open = row.status in recorded_policy(events).editable_after_submission
         parts = EDITABLE_AFTER_SUBMISSION if is_open else ()
     return [name for name in FIELDS if name.partition(".")[0] in parts]
 

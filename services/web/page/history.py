@@ -10,13 +10,14 @@ from fastapi.responses import Response
 
 from domain.refusal import NotFound
 from projections.history import history
-from services.web.claim import events_of, readable_row
+from services.claim_record import contacts_of, events_of
+from services.web.claim import readable_row
 from services.web.identifier import ClaimId
 from services.web.page.fact import actor_name
 from services.web.page.route import PageRoute
 from services.web.page.story import as_it_was, facts_at, lives, story
 from services.web.page.visit import Visitor
-from services.web.view import History, contacts_of
+from services.web.view import History
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

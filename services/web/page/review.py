@@ -16,8 +16,8 @@ from domain.lifecycle import Phase
 from domain.refusal import NotFound
 from projections.board import ClaimRow, past
 from projections.history import Kind, comments
+from services.claim_record import contacts_of, events_of
 from services.language.translation import N_
-from services.web.claim import events_of
 from services.web.identifier import ClaimId
 from services.web.page import file
 from services.web.page.attempt import Attempt, form_id
@@ -37,7 +37,7 @@ from services.web.page.route import PageRoute
 from services.web.page.time_left import day_of, times_left
 from services.web.page.visit import Visit
 from services.web.page.work import rejecters, standing, taking
-from services.web.view import ClaimView, contacts_of
+from services.web.view import ClaimView
 
 Deed = Literal[
     "start_review",

@@ -15,7 +15,7 @@ from domain.lifecycle import Phase
 from domain.vocabulary import Role, Sla, Turn
 from projections.board import ClaimRow, past
 from projections.query import MAX_LIMIT, ClaimQuery, Sort, list_claims
-from services.web.claim import events_of
+from services.claim_record import events_of
 from services.web.page.deed import do
 from services.web.page.visit import Visit
 
