@@ -49,11 +49,17 @@ FROM json_to_recordset(%s::json) AS notice (claim_id uuid, version int, recipien
     number smallint)
 ON CONFLICT DO NOTHING
 """
+# One whose claim has events that were not heard of yet is left for later: they may have closed its
+# clock, and hearing of them deletes it then. The position is locked before this looks at the store,
+# so none of them is heard of meanwhile; what is appended after that look happens after the notice.
 # Of the reminders that were missed while nobody was there to send them, the last one is enough;
 # and none once its clock is due.
 _REMIND: Final = """
 WITH reached AS (
-    DELETE FROM cpor.reminders WHERE remind_at <= %(now)s RETURNING *
+    DELETE FROM cpor.reminders WHERE remind_at <= %(now)s AND NOT EXISTS (
+        SELECT FROM cpor.stored_events
+        WHERE originator_id = claim_id AND notification_id > %(position)s
+    ) RETURNING *
 ), latest AS (
     SELECT DISTINCT ON (claim_id, kind) * FROM reached
     WHERE due_at > %(now)s ORDER BY claim_id, kind, remind_at DESC
@@ -209,7 +215,8 @@ async def write(connection: AsyncConnection, plan: Plan, position: int) -> None:
 async def remind(connection: AsyncConnection, now: datetime) -> int:
     """Make notices of the reminders that are due, by the system's clock; how many.
 
-    Each gets its place in the log: after the events that are read by now, before those to come.
+    Each gets its place in the log: after the events that are read by now, before those to come. So
+    it becomes none before the log was read as far as its claim's last event.
     """
     recipients = {each.value: each.recipient.value for each in REMINDERS}
     async with connection.transaction():

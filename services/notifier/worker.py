@@ -103,8 +103,10 @@ class Notifier:
                 next_at = await outbox.next_reminder_at(store)
                 if next_at is not None and next_at <= now:
                     await outbox.remind(store, now)
-                    continue
-                wait = LOOK if next_at is None else min(LOOK, (next_at - now).total_seconds())
+                    next_at = await outbox.next_reminder_at(store)
+                wait = LOOK
+                if next_at is not None and next_at > now:  # else its claim's events come first
+                    wait = min(LOOK, (next_at - now).total_seconds())
                 async for _ in store.notifies(timeout=wait, stop_after=1):
                     pass
 

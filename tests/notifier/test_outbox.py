@@ -1,7 +1,8 @@
 """From events to notices: each once, whatever is repeated, rebuilt or upgraded; and reminders."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from services.clock import real_now
 from services.connection import connected
 from services.embedded.postgres import Postgres
 from services.notifier import outbox as box
+from services.notifier import worker
 from services.notifier.worker import Notifier
 from services.projector import Projector
 from services.rebuild import rebuild
@@ -26,7 +28,7 @@ from services.schema import migrate
 from services.settings import CHECKOUT, Settings
 from services.streams import prepare
 from tests.domain import examples as ex
-from tests.notifier.mail_server import MailServer
+from tests.notifier.mail_server import PATIENCE, MailServer
 from tests.notifier.rig import (
     all_ended,
     hear,
@@ -47,6 +49,7 @@ LOG: Final = interleaved(
     *(told(*life, claim_id=UUID(int=number)) for number, life in enumerate(LIVES.values(), start=1))
 )
 BEFORE_NOTICES: Final = "0012"
+LOOKS: Final = 3
 
 
 async def position(database: AsyncConnection) -> int:
@@ -339,13 +342,13 @@ async def test_a_reminder_that_is_just_falling_due_goes_with_its_clock(
     closed = (*window(30), ex.dispute_window_closed())
     await hear(database, notifier, of(1, *closed[:-1]))
     last = of(1, *closed, start=len(closed) - 1, first=100)
-    await store(database, last)
     async with (
         await AsyncConnection.connect(database_url, autocommit=True) as timer,
         await AsyncConnection.connect(database_url, autocommit=True) as other,
     ):
         async with timer.transaction():
             assert await box.remind(timer, real_now() + timedelta(days=24)) == 1
+            await store(database, last)
             closing = asyncio.create_task(hear(other, notifier, last, known=True))
             await waits(
                 database,
@@ -355,6 +358,67 @@ async def test_a_reminder_that_is_just_falling_due_goes_with_its_clock(
         await closing
 
     assert ("dispute_reminder", "dropped") in await outbox(database)
+
+
+async def test_nothing_is_reminded_of_before_all_of_its_claim_was_heard(
+    database: AsyncConnection, notifier: Notifier
+) -> None:
+    """After an outage: what was not heard of yet may have closed the clock."""
+    life = window(30)
+    await hear(database, notifier, [*of(1, *life), *of(2, *life, first=100)])
+    comment = of(1, *life, ex.commented(), start=len(life), first=200)
+    end = of(2, *life, ex.dispute_window_closed(), start=len(life), first=201)
+    await store(database, [*comment, *end])
+
+    assert await reminded(database, timedelta(days=24)) == []
+    await hear(database, notifier, comment, known=True)
+    assert await reminded(database, timedelta(days=24)) == ["dispute_reminder1"]
+    await hear(database, notifier, end, known=True)
+    assert await reminded(database, timedelta(days=29, hours=23)) == ["dispute_reminder2"]
+
+    told_of = await rows(
+        database, "SELECT DISTINCT claim_id FROM cpor.notices WHERE kind = 'dispute_reminder'"
+    )
+    assert told_of == [(UUID(int=1),)]
+    assert await box.next_reminder_at(database) is None
+
+
+async def test_a_reminder_that_waits_for_events_does_not_keep_the_notifier_busy(
+    database: AsyncConnection,
+    nats_url: str,
+    notifier: Notifier,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It looks again as often as it looks around, and tells when the events have come."""
+    looks = list[float]()
+    looked_often, remind = asyncio.Event(), box.remind
+
+    async def watched(connection: AsyncConnection, now: datetime) -> int:
+        looks.append(monotonic())
+        if len(looks) > LOOKS:
+            looked_often.set()
+        return await remind(connection, now)
+
+    monkeypatch.setattr(worker, "LOOK", 0.3)
+    monkeypatch.setattr(box, "remind", watched)
+    due = real_now() + timedelta(days=2)
+    life = (*ex.UNDER_REVIEW, ex.rejected(dispute_window_due=due), ex.commented())
+    await hear(database, notifier, of(1, *life[:-1]))
+    await database.execute("UPDATE cpor.reminders SET remind_at = now()")
+    last = of(1, *life, start=len(life) - 1, first=100)
+    await store(database, last)
+    await prepare(nats_url)
+    wired = settings.model_copy(update={"nats_url": nats_url})
+    async with (
+        connected(nats_url, "test", 10.0) as nats,
+        running(notifier, wired, nats),
+        asyncio.timeout(PATIENCE),
+    ):
+        await looked_often.wait()
+        assert looks[LOOKS] - looks[0] >= LOOKS * worker.LOOK * 0.9
+        await publish(nats, last)
+        await waits(database, "SELECT FROM cpor.notices WHERE kind = 'dispute_reminder'")
 
 
 async def test_a_claim_that_comes_back_is_reminded_anew(
