@@ -1,7 +1,8 @@
 """Moving the simulated clock forward: it stops at every due instant on the way, in order.
 
 While it stands still, everything that is due then happens, over all claims and at exactly that
-instant (R18); only when all of it is recorded and on the board does the clock go on.
+instant (R18); only when all of it is recorded and on the board does the clock go on. The same goes
+for reminders (R26): it goes on when they are among the notices.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from projections.open_clock import next_due_at
 from services.clock import CHANNEL, SimulatedClock, real_now
 from services.connection import Connection
 from services.database import limited
+from services.leadership import is_led
+from services.notifier.outbox import next_reminder_at
 from services.streams import COMMANDS
 
 PASSED = (
@@ -34,6 +37,7 @@ _PAUSE = 0.02
 """Seconds between two looks at whether everything has settled."""
 _LETTING_GO = 5.0
 """Seconds that PostgreSQL has to take in that a move is broken off."""
+_NOTIFIER = "notifier"
 
 
 class BackwardsError(Exception):
@@ -106,13 +110,18 @@ class ClockMover:
         return Moved(self._clock.now(), await _passed_since(store, began_at))
 
     async def _pass_all(self, store: AsyncConnection, target: datetime) -> None:
-        """Stop at every due instant up to the target, then tick from there."""
-        await self._settled(store)
-        while (due_at := await next_due_at(store)) is not None and due_at <= target:
+        """Stop at every instant up to the target at which something is due, then tick from there.
+
+        Reminders are waited for when a notifier is active at the start: then also while it is away
+        for a moment, as with the other services. Without one they are left to the next.
+        """
+        reminds = await is_led(store, _NOTIFIER)
+        await self._settled(store, reminds=reminds)
+        while (due_at := await _next_due_at(store, reminds=reminds)) and due_at <= target:
             await self._stand_still_at(store, max(due_at, self._clock.now()))
-            await _until(lambda: self._nothing_due(store))
+            await _until(lambda: self._nothing_due(store, reminds=reminds))
         await self._tick_from(store, max(target, self._clock.now()))
-        await self._settled(store)
+        await self._settled(store, reminds=reminds)
 
     async def _let_go(self, store: AsyncConnection) -> None:
         """Tick from where the clock stands still, if it does."""
@@ -139,16 +148,21 @@ class ClockMover:
         await store.execute(f"NOTIFY {CHANNEL}")
         await self._clock.refresh_by(store)
 
-    async def _settled(self, store: AsyncConnection) -> None:
-        """Wait until all that arrived by now is decided, and all it recorded is on the board."""
+    async def _settled(self, store: AsyncConnection, *, reminds: bool) -> None:
+        """Wait until all that arrived by now is decided, and all it recorded is on the board.
+
+        And, where there is a notifier, until it has heard of that, so that it knows the reminders.
+        """
         arrived = (await self._nats.js.stream_info(COMMANDS)).state.last_seq
         await _until(lambda: self._all_decided(arrived))
         recorded = await _last_position(store)
         await _until(lambda: _all_projected(store, recorded))
+        if reminds:
+            await _until(lambda: _all_heard(store, recorded))
 
-    async def _nothing_due(self, store: AsyncConnection) -> bool:
-        await self._settled(store)
-        due_at = await next_due_at(store)
+    async def _nothing_due(self, store: AsyncConnection, *, reminds: bool) -> bool:
+        await self._settled(store, reminds=reminds)
+        due_at = await _next_due_at(store, reminds=reminds)
         return due_at is None or due_at > self._clock.now()
 
     async def _all_decided(self, arrived: int) -> bool:
@@ -176,6 +190,17 @@ async def _all_projected(store: AsyncConnection, position: int) -> bool:
         "SELECT coalesce(min(position), 0) >= %s FROM cpor.projection_positions", [position]
     )
     return await rows.fetchone() == (True,)
+
+
+async def _all_heard(store: AsyncConnection, position: int) -> bool:
+    rows = await store.execute("SELECT position >= %s FROM cpor.notifier_position", [position])
+    return await rows.fetchone() == (True,)
+
+
+async def _next_due_at(store: AsyncConnection, *, reminds: bool) -> datetime | None:
+    """When the next clock is due that has not passed, or somebody is to be reminded of one."""
+    ahead = [await next_due_at(store), await next_reminder_at(store) if reminds else None]
+    return min(filter(None, ahead), default=None)
 
 
 async def _passed_since(store: AsyncConnection, position: int) -> int:

@@ -30,6 +30,16 @@ FAREWELL = 2.0
 _log = structlog.get_logger(__name__)
 
 
+_LED: Final = """
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = %s
+)
+"""
+"""How PostgreSQL shows a lock by one key: its upper half, and its lower half."""
+
+
 class LeadershipLostError(Exception):
     """The connection that held the lock broke: another instance may be active by now."""
 
@@ -79,6 +89,12 @@ async def leadership(
         await connection.close()
     if term.lost.is_set():
         raise LeadershipLostError(f"the lock of {name} was lost with its connection")
+
+
+async def is_led(connection: AsyncConnection, name: str) -> bool:
+    """Whether an instance of `name` is active by now."""
+    rows = await connection.execute(_LED, [lock_key(name)])
+    return await rows.fetchone() == (True,)
 
 
 def lock_key(name: str) -> int:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from services.health import State
-from services.leadership import LeadershipLostError, Term, leadership, lock_key
+from services.leadership import LeadershipLostError, Term, is_led, leadership, lock_key
 
 
 class Instance:
@@ -70,6 +70,17 @@ async def test_the_second_stands_by_until_the_first_leaves(database_url: str) ->
     assert first.states == [State.STARTING]
     assert second.states == [State.STANDBY, State.STARTING]
     await second.stop()
+
+
+@pytest.mark.parametrize(("name", "sign"), [("notifier", -1), ("mailbox", 1)])
+async def test_others_see_whether_a_service_is_led(database_url: str, name: str, sign: int) -> None:
+    """Each by itself, whatever the sign of its key."""
+    assert lock_key(name) * sign > 0
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
+        assert not await is_led(other, name)
+        async with leadership(database_url, name):
+            assert await is_led(other, name)
+            assert not await is_led(other, "relay")
 
 
 @pytest.mark.fault(20)

@@ -144,6 +144,21 @@ async def test_what_fell_due_while_the_timer_was_dead_passes_once(stage: Stage) 
         ]
 
 
+async def test_without_a_notifier_reminders_are_not_waited_for(stage: Stage) -> None:
+    """One that is ahead since there was a notifier is for the next one."""
+    claim_id = await stage.approve(1)
+    async with await AsyncConnection.connect(stage.system.settings.database_url) as store:
+        await store.execute(
+            "INSERT INTO cpor.reminders (claim_id, kind, number, version, remind_at, due_at)"
+            " VALUES (%s, 'consent_reminder', 1, 5, %s, %s)",
+            [claim_id, MONDAY + timedelta(days=5), MONDAY + timedelta(days=7)],
+        )
+
+    moved = await stage.mover.advance(timedelta(days=10))
+
+    assert moved.passed == 1
+
+
 async def test_a_move_that_is_broken_off_lets_the_clock_tick_from_where_it_stood(
     stage: Stage,
 ) -> None:

@@ -37,6 +37,24 @@ async def test_moving_the_clock_lets_deadlines_pass(own_site: Site, claim_id: st
     assert late.json()["type"] == "/problems/too_late"
 
 
+@pytest.mark.rule("R26")
+@pytest.mark.parametrize("period", ["P7D", "P30D"])
+async def test_moving_the_clock_reminds_people_on_the_way(
+    own_site: Site, claim_id: str, period: str
+) -> None:
+    """It answers when it is written down who is told, also of a clock that is over by then."""
+    assert (await move(own_site, {"set": "2031-05-20T09:00:00Z"})).json()["passed"] == 0
+    await own_site.approved(claim_id)
+
+    assert (await move(own_site, {"advance": period})).status_code == 200
+
+    async with await AsyncConnection.connect(own_site.settings.database_url) as store:
+        rows = await store.execute("SELECT kind FROM cpor.notices WHERE version > 3")
+        kinds = {kind for (kind,) in await rows.fetchall()}
+    elapsed = {"consent_elapsed"} if period == "P30D" else set[str]()
+    assert kinds == {"consent_notice", "approved", "consent_reminder"} | elapsed
+
+
 async def test_the_clock_runs_back_only_while_nothing_happened(
     own_site: Site, claim_id: str
 ) -> None:
