@@ -125,3 +125,8 @@ def may_read_commands(actor: Actor) -> bool:
 def may_know_of_mails(actor: Actor) -> bool:
     """Whether the actor sees what became of a mail to somebody else (R26)."""
     return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}
+
+
+def may_know_targets(actor: Actor) -> bool:
+    """Whether the actor hears that a target of the reviewers is due soon (R26)."""
+    return actor.role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR}

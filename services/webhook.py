@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 from pydantic import ValidationError
 
+from domain.access import may_know_targets
 from domain.actor import Actor
 from domain.claim import EVENTS
 from domain.notice import Kind
@@ -145,13 +146,13 @@ async def add(
     Raises WebhookRefused.
     """
     _require_address(url)
-    _require_names(events, org)
     try:
-        _reader(org)
+        reader = _reader(org)
     except ValidationError as error:
         raise WebhookRefused(
             f"{org!r} is no organisation: {sentence(error.errors()[0])}."
         ) from error
+    _require_names(events, reader)
     secret = secrets.token_bytes(_SECRET_BYTES)
     row = await (
         await connection.execute(_ADD, [url, org, sorted(set(events)) or None, secret])
@@ -223,12 +224,12 @@ def _require_address(url: str) -> None:
         raise WebhookRefused(f"The address has more than {_LONGEST_URL} characters.")
 
 
-def _require_names(events: Sequence[str], org: str | None) -> None:
+def _require_names(events: Sequence[str], reader: Actor) -> None:
     for name in events:
         if name not in EVENTS and name != TARGET_SOON:
             known = ", ".join([*EVENTS, TARGET_SOON])
             raise WebhookRefused(f"No event is called {name!r}: there are {known}.")
-    if org is not None and TARGET_SOON in events:
+    if TARGET_SOON in events and not may_know_targets(reader):
         raise WebhookRefused(f"{TARGET_SOON} is for the vendor: it is the reviewers' target.")
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from pydantic_core import from_json, to_json
 
-from domain.access import may_follow, may_read_commands
+from domain.access import may_follow, may_know_targets, may_read_commands
 from domain.actor import Actor
 from domain.claim import ClaimEvent
 from domain.event import OpenedClock
@@ -103,7 +103,7 @@ def message(entry: Entry, webhook: Webhook) -> Message | None:
     fact = remember(str(entry.claim_id), entry.version, entry.topic, entry.state)
     if entry.notice_id:
         opened = change(fact)
-        if reader.is_partner or not isinstance(opened, OpenedClock):
+        if not may_know_targets(reader) or not isinstance(opened, OpenedClock):
             return None
         return _soon(entry, opened)
     seen = shown(fact, reader)

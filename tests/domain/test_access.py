@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from domain.access import (
     SENDERS,
     may_know_reviewers,
+    may_know_targets,
     may_read,
     may_read_commands,
     may_read_documents,
@@ -156,6 +157,13 @@ def test_internal_notes_are_not_shown_to_partners(role: Role) -> None:
 def test_partners_read_reviewers_as_reviewer(role: Role) -> None:
     """Who reviews is known to reviewers, auditors and operators alone."""
     assert may_know_reviewers(actor(role)) is (role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR})
+
+
+@pytest.mark.rule("R26")
+@pytest.mark.parametrize("role", Role)
+def test_targets_are_the_vendors_to_know(role: Role) -> None:
+    """That one is due soon is for those who meet it, and who look into the system."""
+    assert may_know_targets(actor(role)) is (role in {Role.REVIEWER, Role.AUDITOR, Role.OPERATOR})
 
 
 @pytest.mark.parametrize("role", Role)
