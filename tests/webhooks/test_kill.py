@@ -16,6 +16,7 @@ CLAIMS = 50
 KILLS = 3
 
 
+@pytest.mark.fault(77)
 @pytest.mark.timeout(240)
 async def test_a_killed_notifier_goes_on_where_it_stood(tmp_path: Path) -> None:
     """What is told twice is known by the same id and says the same."""
