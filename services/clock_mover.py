@@ -19,7 +19,7 @@ from services.clock import CHANNEL, SimulatedClock, real_now
 from services.connection import Connection
 from services.database import limited
 from services.leadership import is_led
-from services.notifier.outbox import next_reminder_at
+from services.notifier.outbox import heard, next_reminder_at
 from services.streams import COMMANDS
 
 PASSED = (
@@ -193,8 +193,7 @@ async def _all_projected(store: AsyncConnection, position: int) -> bool:
 
 
 async def _all_heard(store: AsyncConnection, position: int) -> bool:
-    rows = await store.execute("SELECT position >= %s FROM cpor.notifier_position", [position])
-    return await rows.fetchone() == (True,)
+    return await heard(store) >= position
 
 
 async def _next_due_at(store: AsyncConnection, *, reminds: bool) -> datetime | None:

@@ -150,6 +150,55 @@ async def test_what_waits_and_what_was_given_up(
     assert found["dead letters"]["advice"] == "`cpor dead-letters list` shows them"
 
 
+@pytest.mark.usefixtures("nats")
+@pytest.mark.parametrize(
+    ("state", "hours", "level", "said"),
+    [
+        ("waiting", 0, "ok", "1 waiting, 0 parked"),
+        ("waiting", 3, "warn", "1 waiting, 0 parked, the oldest for 3 h"),
+        ("parked", 0, "warn", "0 waiting, 1 parked"),
+        ("sent", 9, "ok", "0 waiting, 0 parked"),
+    ],
+)
+async def test_mails_that_do_not_go_out(
+    variables: dict[str, str],
+    store: psycopg.Connection,
+    state: str,
+    hours: int,
+    level: str,
+    said: str,
+) -> None:
+    """Whoever must look at them is told; what goes out by itself is no fault."""
+    store.execute(
+        "INSERT INTO cpor.notices (claim_id, version, kind, number, recipient, state, created_at)"
+        " VALUES (%s, 3, 'new_work', 0, 'reviewers', %s, now() - make_interval(hours => %s))",
+        [CLAIM, state, hours],
+    )
+
+    found = await examined(variables)
+
+    assert (found["mails"]["level"], found["mails"]["found"]) == (level, said)
+    assert bool(found["mails"]["advice"]) == (level == "warn")
+
+
+@pytest.mark.usefixtures("nats")
+@pytest.mark.parametrize("auth", ["dev", "oidc"])
+async def test_mails_that_nobody_gets(variables: dict[str, str], auth: str) -> None:
+    """The embedded mailbox keeps them: right in development, and else a customer's lost chance."""
+    oidc = {
+        "CPOR_AUTH": "oidc",
+        "CPOR_OIDC_ISSUER": "https://id.example",
+        "CPOR_OIDC_CLIENT_ID": "cpor",
+        "CPOR_OIDC_CLIENT_SECRET": "x" * 32,
+    }
+
+    found = await examined(variables | (oidc if auth == "oidc" else {}))
+    other = await examined(variables | oidc | {"CPOR_SMTP_URL": "smtp://mail.example"})
+
+    assert ("mail server" in found) == (auth == "oidc")
+    assert "mail server" not in other
+
+
 async def test_events_that_nobody_copies(
     variables: dict[str, str], nats: Connection, store: psycopg.Connection
 ) -> None:
@@ -171,7 +220,9 @@ async def test_events_that_nobody_copies(
     assert found["event store"]["found"] == "position 3"
     assert found["event stream"]["found"] == "position 2, 1 behind, and standing still"
     assert found["projection board"]["found"] == "position 1, 2 behind, and standing still"
-    assert levels(found, "event stream", "projection board") == {
+    assert found["notices"]["found"] == "position 0, 3 behind, and standing still"
+    assert levels(found, "notices", "event stream", "projection board") == {
+        "notices": "fail",
         "event stream": "fail",
         "projection board": "fail",
     }

@@ -18,6 +18,8 @@ from services.cli.finding import Finding, Level, judged
 from services.clock import real_now
 from services.connection import Connection
 from services.health import State, ask_health
+from services.notifier.outbox import heard
+from services.notifier.oversight import LATE, Standing, standing
 from services.relay import stream_place
 from services.roster import SERVICES
 from services.settings import Settings
@@ -84,6 +86,36 @@ async def check_events(nats: Connection | None, store: AsyncConnection | None) -
     events = Finding(_FLOW, "event store", Level.OK, f"position {recorded}")
     findings = [await _relay(nats, recorded)] if nats is not None else []
     return [events, *findings, *await _projections(store, recorded)]
+
+
+async def check_mails(store: AsyncConnection, settings: Settings) -> list[Finding]:
+    """Whether people hear what they must."""
+    try:
+        mails, recorded = await standing(store), await position.recorded(store)
+        before, now = await _come(partial(heard, store), recorded)
+    except (UndefinedTable, InvalidSchemaName):
+        return []
+    advice = "see what the notifier says below, and its log"
+    findings = [_progress("notices", before, now, recorded, advice), _mails(mails)]
+    if settings.mailbox and settings.auth == "oidc":
+        kept = "none leaves this machine: the embedded mailbox keeps them, customers hear nothing"
+        findings.append(
+            Finding(_FLOW, "mail server", Level.WARN, kept, "set CPOR_SMTP_URL to a mail server")
+        )
+    return findings
+
+
+def _mails(mails: Standing) -> Finding:
+    """Parked ones and late ones are for somebody to look at; others go out by themselves."""
+    waits = real_now() - mails.waiting_since if mails.waiting_since else timedelta(0)
+    told = f"{mails.waiting} waiting, {mails.parked} parked"
+    if mails.parked:
+        return Finding(_FLOW, "mails", Level.WARN, told, "`cpor mails list` says why")
+    if waits > LATE:
+        told += f", the oldest for {waits.total_seconds() / 3600:.0f} h"
+        advice = "`cpor mails list --state waiting` says why; so may the notifier below"
+        return Finding(_FLOW, "mails", Level.WARN, told, advice)
+    return Finding(_FLOW, "mails", Level.OK, told)
 
 
 async def check_webhooks(store: AsyncConnection) -> list[Finding]:

@@ -20,6 +20,7 @@ from services.cli.check_flow import (
     check_commands,
     check_events,
     check_http,
+    check_mails,
     check_services,
     check_webhooks,
 )
@@ -83,6 +84,7 @@ async def _examine(settings: Settings) -> list[Finding]:
             await add("commands", check_commands(nats))
         await add("events", check_events(nats, store))
         if store:
+            await add("mails", check_mails(store, reachable))
             await add("webhooks", check_webhooks(store))
         if nats:
             await add("services", check_services(nats))

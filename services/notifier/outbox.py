@@ -7,7 +7,7 @@ anybody twice.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -24,6 +24,7 @@ LOG_READ: Final = "cpor_log_read"
 
 _NAME: Final = b"notice"
 
+_HEARD: Final = "SELECT position FROM cpor.notifier_position"
 _LOCK: Final = "SELECT position FROM cpor.notifier_position FOR UPDATE"
 _MOVE: Final = "UPDATE cpor.notifier_position SET position = %s"
 # Two statements, the reminders first: one that is just becoming a notice is waited for, and seen.
@@ -175,13 +176,14 @@ def mail_name(key: bytes, notice_id: int, notice: Notice) -> str:
     return f"{notice_id}.{mail_key.digest(key, _NAME, told).hex()}"
 
 
+async def heard(connection: AsyncConnection) -> int:
+    """How far the log was read."""
+    return await _position(connection, _HEARD)
+
+
 async def lock_position(connection: AsyncConnection) -> int:
     """How far the log was read; nobody else moves it until this transaction ends."""
-    row = await (await connection.execute(_LOCK)).fetchone()
-    if row is None:
-        raise LookupError("the notifier's position is gone from cpor.notifier_position")
-    position: int = row[0]
-    return position
+    return await _position(connection, _LOCK)
 
 
 async def write(connection: AsyncConnection, plan: Plan, position: int) -> None:
@@ -339,6 +341,14 @@ async def parked(connection: AsyncConnection, notices: Sequence[int], words: str
 async def dropped(connection: AsyncConnection, notices: Sequence[int], words: str) -> None:
     """Not sent after all, for this reason."""
     await connection.execute(_DROPPED, [words, list(notices)])
+
+
+async def _position(connection: AsyncConnection, query: LiteralString) -> int:
+    row = await (await connection.execute(query)).fetchone()
+    if row is None:
+        raise LookupError("the notifier's position is gone from cpor.notifier_position")
+    position: int = row[0]
+    return position
 
 
 def _waiting(

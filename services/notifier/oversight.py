@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -13,6 +13,9 @@ from services.notifier.discretion import discreet
 from services.notifier.mail_key import mail_key
 from services.notifier.outbox import CHANNEL, mail_name
 from services.notifier.plan import Notice as Told
+
+LATE: Final = timedelta(hours=1)
+"""Mails are sent within seconds: when one waits longer, something is wrong."""
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -73,6 +76,12 @@ class Notice(NamedTuple):
     """When that became of it; of one that waits, when it is tried next."""
     words: str
     """What the mail server said last, or why it was not asked."""
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether its recipient may not know what it tells: it was refused, or waits for long."""
+        if self.state == "waiting":
+            return self.attempts > 0 or now - self.created_at > LATE
+        return self.state == "parked"
 
     @property
     def told(self) -> Told:

@@ -81,6 +81,39 @@ async def test_the_claim_says_that_the_customer_may_not_know(
     assert "550 5.1.1 &lt;b&gt;unknown&lt;/b&gt; user" in page.text
 
 
+@pytest.mark.parametrize(
+    ("state", "attempts", "hours", "said"),
+    [
+        ("waiting", 1, 0, "The customer may not know yet"),
+        ("waiting", 0, 2, "The customer may not know yet"),
+        ("waiting", 0, 0, ""),
+        ("sent", 1, 2, ""),
+    ],
+)
+async def test_a_notice_that_is_late_is_told_before_it_is_given_up(
+    site: Site, bounced: Notice, state: str, attempts: int, hours: int, said: str
+) -> None:
+    """Its period runs on while the mail server is away, or refuses for now (R15d)."""
+    async with site.app.state.backend.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE cpor.notices SET state = %s, attempts = %s, next_at = now() + interval '1 d',"
+            " created_at = now() - make_interval(hours => %s) WHERE notice_id = %s",
+            [state, attempts, hours, bounced.notice_id],
+        )
+    try:
+        async with aclosing(await site.signed_in("deniz")) as browser:
+            page = await browser.get(f"/claims/{CLAIM}")
+    finally:
+        async with site.app.state.backend.pool.connection() as connection:
+            await connection.execute(
+                "UPDATE cpor.notices SET state = 'parked' WHERE notice_id = %s",
+                [bounced.notice_id],
+            )
+
+    assert (UNDELIVERED in page.text) == bool(said)
+    assert said in page.text
+
+
 async def test_the_partner_does_not_hear_of_the_customers_mail(site: Site, bounced: Notice) -> None:
     """It could do nothing about it, and what other servers say is not for it."""
     assert bounced.state == "parked"

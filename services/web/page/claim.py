@@ -15,15 +15,16 @@ from starlette.datastructures import FormData
 
 from domain.access import may_know_of_mails, may_read_documents
 from domain.actor import Actor
-from domain.claim import Claim, ClaimEvent
+from domain.claim import ClaimEvent
 from domain.command import ReviewersReason
 from domain.refusal import FieldError, Invalid, NotFound
 from domain.vocabulary import ActionReason, Consent
-from projections.board import ClaimRow, past
+from projections.board import ClaimRow, last_approval, past
 from projections.board_table import ClaimBoard
 from projections.history import HistoryItem, Kind, comments, history
 from projections.position import reached
 from services.claim_record import contacts_of, events_of
+from services.clock import real_now
 from services.cloudevent import COMMAND_ID_PATTERN
 from services.language.translation import N_
 from services.notifier.oversight import Notice, consent_notice
@@ -120,18 +121,17 @@ async def read(visit: Visit, claim_id: UUID) -> Read:
 async def _undelivered(
     connection: AsyncConnection, reader: Actor, events: Sequence[ClaimEvent]
 ) -> Notice | None:
-    """The customer's notice of the consent period that runs, if it could not be delivered.
+    """The customer's notice of the approval, if it was not delivered: the customer may not know.
 
-    For those who can do something about it: its period runs on (R15d).
+    For those who can do something about it: its period runs on (R15d), and silence is consent (R9).
     """
-    row = past(events)
-    approved = next((each for each in reversed(events) if isinstance(each, Claim.Approved)), None)
-    if approved is None or row is None or row.consent is not Consent.PENDING:
+    row, approved = past(events), last_approval(events)
+    if approved is None or row is None or row.consent not in {Consent.PENDING, Consent.ELAPSED}:
         return None
     if not may_know_of_mails(reader):
         return None
     notice = await consent_notice(connection, row.claim_id, approved.originator_version)
-    return notice if notice is not None and notice.state == "parked" else None
+    return notice if notice is not None and notice.is_late(real_now()) else None
 
 
 def _page(visit: Visit, read: Read, *, said: str = "", attempt: Attempt | None = None) -> Response:
