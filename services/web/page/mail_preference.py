@@ -28,16 +28,7 @@ async def show(reader: Reader, token: str, *, done: Annotated[bool, Query()] = F
         return _dead(reader)
     async with reader.backend.pool.connection() as connection:
         chosen = await preference.preference_of(connection, address_digest)
-    settings = reader.backend.settings
-    return reader.page(
-        "mail_preference.html",
-        headers=_QUIET,
-        chosen=chosen,
-        usual_language=Language(settings.language),
-        usual_zone=reader.backend.policy.time_zone,
-        zones=sorted(name for name in known_time_zones() if "/" in name or name == "UTC"),
-        done=done,
-    )
+    return _page(reader, token, chosen, done=done)
 
 
 @router.post("/mails/{token}")
@@ -67,14 +58,18 @@ async def ask(token: str) -> Response:
 
 @router.post("/mails/{token}/unsubscribe")
 async def unsubscribe(reader: Reader, token: str) -> Response:
-    """Switch reminders off, as mail programs ask for it at one click (RFC 8058)."""
+    """Switch reminders off, as mail programs ask for it at one click (RFC 8058).
+
+    They follow no redirect, so that the page is the answer.
+    """
     address_digest = await _whose(reader, token)
     if address_digest is None:
         return _dead(reader)
     async with reader.backend.pool.connection() as connection:
         chosen = await preference.preference_of(connection, address_digest)
-        await preference.keep(connection, address_digest, chosen._replace(reminders=False))
-    return RedirectResponse(f"/mails/{token}?done=true", HTTPStatus.SEE_OTHER)
+        chosen = chosen._replace(reminders=False)
+        await preference.keep(connection, address_digest, chosen)
+    return _page(reader, token, chosen, done=True)
 
 
 async def _whose(reader: Guest, token: str) -> bytes | None:
@@ -90,6 +85,20 @@ async def _keep(reader: Guest, token: str, chosen: Preference) -> bool:
     async with reader.backend.pool.connection() as connection:
         await preference.keep(connection, address_digest, chosen)
     return True
+
+
+def _page(reader: Guest, token: str, chosen: Preference, *, done: bool) -> Response:
+    """What is chosen, and a form to choose otherwise."""
+    return reader.page(
+        "mail_preference.html",
+        headers=_QUIET,
+        address=f"/mails/{token}",
+        chosen=chosen,
+        usual_language=Language(reader.backend.settings.language),
+        usual_zone=reader.backend.policy.time_zone,
+        zones=sorted(name for name in known_time_zones() if "/" in name or name == "UTC"),
+        done=done,
+    )
 
 
 def _dead(reader: Guest) -> Response:
