@@ -96,6 +96,8 @@ class Letter(NamedTuple):
     link_text: str
     footer: str
     """Why the recipient gets this."""
+    choices: str
+    """What the recipient may choose about mails."""
     points: Sequence[Point] = ()
     """Reasons, or news, one by one."""
     quoted: str = ""
@@ -135,6 +137,7 @@ def digest(cases: Sequence[Case], tongue: Tongue, link: str) -> Letter:
         link=link,
         link_text=say("Open the queue"),
         footer=_reviewers_footer(tongue),
+        choices=say("Language and time zone"),
     )
 
 
@@ -294,7 +297,13 @@ def _to_partner(case: Case, tongue: Tongue) -> Letter:
         link=case.link,
         link_text=say("Open the claim"),
         footer=say("You receive this message because you are the partner contact of this claim."),
+        choices=_choices(tongue),
     )
+
+
+def _choices(tongue: Tongue) -> str:
+    """Of people; reviewers share an address, and none of them chooses not to be reminded."""
+    return tongue.say("Language, time zone and reminders")
 
 
 def _asked_about(fact: ClaimEvent, tongue: Tongue) -> list[tuple[str, str]]:
@@ -421,6 +430,7 @@ def _to_customer(case: Case, tongue: Tongue) -> Letter:
             "You receive this message because a partner has named you as its contact at the"
             " customer. The link is yours alone: whoever has it can decline for you."
         ),
+        choices=_choices(tongue),
     )
 
 
@@ -460,6 +470,7 @@ def _to_reviewers(case: Case, tongue: Tongue) -> Letter:
         link=case.link,
         link_text=say("Open the claim"),
         footer=_reviewers_footer(tongue),
+        choices=say("Language and time zone"),
     )
 
 

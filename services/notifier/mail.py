@@ -34,7 +34,7 @@ class Envelope(NamedTuple):
     to: Person
     date: datetime
     preferences: str
-    """Where the recipient may change how to be told, and whether reminded."""
+    """Where the recipient may make the letter's choices."""
     one_click: str
     """Where programs switch off what their reader may switch off (RFC 8058); else empty."""
 
@@ -57,7 +57,6 @@ def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
         "language": tongue.language.value,
         "brand": brand,
         "preferences": envelope.preferences,
-        "preferences_text": tongue.say("Language, time zone and reminders"),
         "address_text": tongue.say(
             "If the button does not work, copy this address into your browser:"
         ),

@@ -8,6 +8,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.notifier import preference
+from services.notifier.mail_key import mail_key
 from tests.web.conftest import Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.rule("R26")]
@@ -15,16 +17,17 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.rule("R26")
 CLAIM: Final = "0f2c3d4e-0000-4000-8000-0000000000ab"
 LATER: Final = "0f2c3d4e-0000-4000-8000-0000000000ac"
 CUSTOMER: Final = "zeynep@contoso.example"
+REVIEWERS: Final = "reviewers@cpor.example"
 _LINK: Final = re.compile(r"/mails/[A-Za-z0-9_-]+")
 
 
-async def last_mail(site: Site, number: int) -> dict[str, str]:
-    """The customer's last mail, once it has got so many."""
+async def last_mail(site: Site, address: str, number: int) -> dict[str, str]:
+    """Somebody's last mail, once they have got so many."""
     async with site.browser() as browser:
         while True:
             answer = await browser.get("/dev/mail", headers={"Accept": "application/json"})
-            mails = [each for each in answer.json()["items"] if each["to"] == CUSTOMER]
-            if len(mails) == number:
+            mails = [each for each in answer.json()["items"] if each["to"] == address]
+            if len(mails) >= number:
                 mail: dict[str, str] = mails[0]
                 return mail
             await asyncio.sleep(0.05)
@@ -34,7 +37,11 @@ async def last_mail(site: Site, number: int) -> dict[str, str]:
 async def link(site: Site) -> str:
     """Where the customer of an approved claim may choose."""
     await site.approved(CLAIM)
-    found = _LINK.search((await last_mail(site, 1))["text"])
+    return _link_in(await last_mail(site, CUSTOMER, 1))
+
+
+def _link_in(mail: dict[str, str]) -> str:
+    found = _LINK.search(mail["text"])
     assert found is not None
     return found.group()
 
@@ -66,7 +73,7 @@ async def test_what_is_chosen_holds_for_the_next_mail(
     async with reader:
         kept = await reader.post(link, data=chosen, follow_redirects=True)
     await site.approved(LATER)
-    mail = await last_mail(site, 2)
+    mail = await last_mail(site, CUSTOMER, 2)
 
     assert kept.status_code == 200
     assert '<option value="Europe/Istanbul" selected' in kept.text
@@ -91,6 +98,31 @@ async def test_a_program_switches_reminders_off(reader: httpx.AsyncClient, link:
     for each in (answer, page):
         assert 'value="no" checked' in each.text
         assert '<option value="tr" lang="tr" selected' in each.text
+
+
+@pytest.mark.usefixtures("link")
+async def test_no_reviewer_switches_reminders_off_for_the_others(
+    site: Site, reader: httpx.AsyncClient
+) -> None:
+    """They share one address: there is no choice, nor does anything that is sent make one."""
+    link = _link_in(await last_mail(site, REVIEWERS, 1))
+    async with reader:
+        page = await reader.get(link)
+        kept = await reader.post(
+            link, data={"reminders": "no", "mail_language": "tr"}, follow_redirects=True
+        )
+        at_one_click = await reader.post(f"{link}/unsubscribe")
+
+    for each in (page, kept, at_one_click):
+        assert each.status_code == 200
+        assert 'name="reminders"' not in each.text
+        assert 'name="time_zone"' in each.text
+    for each in (kept, at_one_click):
+        assert '<option value="tr" lang="tr" selected' in each.text
+    async with site.app.state.backend.pool.connection() as connection:
+        address_digest = preference.read(await mail_key(connection), link.rpartition("/")[2])
+        assert address_digest is not None
+        assert (await preference.preference_of(connection, address_digest)).reminders
 
 
 @pytest.mark.parametrize("how", ["shorter", "of another", "made up"])

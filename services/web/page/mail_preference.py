@@ -1,7 +1,7 @@
 """How somebody likes to hear from us: by the link in their mails, without an account."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -20,15 +20,20 @@ from services.web.page.visit import Guest
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
+class Whose(NamedTuple):
+    """Who reads the mails that the link is from."""
+
+    address_digest: bytes
+    is_reviewers: bool
+    """They share the address, so that none of them switches off what all are to hear."""
+    chosen: Preference
+
+
 @router.get("/mails/{token}")
 async def show(reader: Reader, token: str, *, done: Annotated[bool, Query()] = False) -> Response:
     """What is chosen now."""
-    address_digest = await _whose(reader, token)
-    if address_digest is None:
-        return _dead(reader)
-    async with reader.backend.pool.connection() as connection:
-        chosen = await preference.preference_of(connection, address_digest)
-    return _page(reader, token, chosen, done=done)
+    whose = await _whose(reader, token)
+    return _page(reader, token, whose, done=done) if whose else _dead(reader)
 
 
 @router.post("/mails/{token}")
@@ -40,13 +45,15 @@ async def choose(
     time_zone: Annotated[str, Form()] = "",
 ) -> Response:
     """Remember what was chosen."""
+    whose = await _whose(reader, token)
+    if whose is None:
+        return _dead(reader)
     chosen = Preference(
         reminders == "yes",
         Language(mail_language) if mail_language in list(Language) else None,
         ZoneInfo(time_zone) if time_zone in known_time_zones() else None,
     )
-    if not await _keep(reader, token, chosen):
-        return _dead(reader)
+    await _keep(reader, whose, chosen)
     return RedirectResponse(f"/mails/{token}?done=true", HTTPStatus.SEE_OTHER)
 
 
@@ -62,38 +69,41 @@ async def unsubscribe(reader: Reader, token: str) -> Response:
 
     They follow no redirect, so that the page is the answer.
     """
-    address_digest = await _whose(reader, token)
-    if address_digest is None:
+    whose = await _whose(reader, token)
+    if whose is None:
         return _dead(reader)
+    whose = await _keep(reader, whose, whose.chosen._replace(reminders=False))
+    return _page(reader, token, whose, done=True)
+
+
+async def _whose(reader: Guest, token: str) -> Whose | None:
     async with reader.backend.pool.connection() as connection:
+        key = await mail_key(connection)
+        address_digest = preference.read(key, token)
+        if address_digest is None:
+            return None
         chosen = await preference.preference_of(connection, address_digest)
-        chosen = chosen._replace(reminders=False)
-        await preference.keep(connection, address_digest, chosen)
-    return _page(reader, token, chosen, done=True)
+    reviewers = preference.digest_of(key, reader.backend.settings.reviewers_email)
+    return Whose(address_digest, address_digest == reviewers, chosen)
 
 
-async def _whose(reader: Guest, token: str) -> bytes | None:
+async def _keep(reader: Guest, whose: Whose, chosen: Preference) -> Whose:
+    """Remember what was chosen; of the reviewers' reminders nothing is."""
+    if whose.is_reviewers:
+        chosen = chosen._replace(reminders=whose.chosen.reminders)
     async with reader.backend.pool.connection() as connection:
-        return preference.read(await mail_key(connection), token)
+        await preference.keep(connection, whose.address_digest, chosen)
+    return whose._replace(chosen=chosen)
 
 
-async def _keep(reader: Guest, token: str, chosen: Preference) -> bool:
-    """Whether there was somebody to keep it for."""
-    address_digest = await _whose(reader, token)
-    if address_digest is None:
-        return False
-    async with reader.backend.pool.connection() as connection:
-        await preference.keep(connection, address_digest, chosen)
-    return True
-
-
-def _page(reader: Guest, token: str, chosen: Preference, *, done: bool) -> Response:
+def _page(reader: Guest, token: str, whose: Whose, *, done: bool) -> Response:
     """What is chosen, and a form to choose otherwise."""
     return reader.page(
         "mail_preference.html",
         headers=_QUIET,
         address=f"/mails/{token}",
-        chosen=chosen,
+        chosen=whose.chosen,
+        has_reminders=not whose.is_reviewers,
         usual_language=Language(reader.backend.settings.language),
         usual_zone=reader.backend.policy.time_zone,
         zones=sorted(name for name in known_time_zones() if "/" in name or name == "UTC"),
