@@ -24,6 +24,8 @@ _FROM_FILE = ("database_url", "nats_url", "oidc_client_secret", "smtp_url")
 """What may also come from a file named by `CPOR_<NAME>_FILE`, as containers hand over secrets."""
 
 _HIGHEST_PORT = 65535
+_LONGEST_NAME = 60
+"""Characters of the programme's name, which stands beside the address of every mail."""
 _OF_OIDC = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
 """What signing in at an identity provider needs."""
 
@@ -103,6 +105,9 @@ class Settings(BaseSettings):
     """Where mails go, `smtp://`, `smtps://` or `unix:/path`; empty: the embedded mailbox."""
     mail_from: Email = Field(default_factory=_own_mail_address)
     """Whom mails are from; what can't be delivered comes back there."""
+    programme: str = ""
+    """What the programme is called, in mails and on customers' pages; empty: "Partner associations"
+    in the reader's language."""
     reviewers_email: Email | Literal[""] = ""
     """Where reviewers read; empty: nowhere, but that the embedded mailbox has an address."""
     reviewers_pause: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
@@ -179,6 +184,14 @@ class Settings(BaseSettings):
         if not _is_mail_server(url.strip()):
             raise ValueError("smtp://host, smtps://host or unix:/path")
         return url.strip()
+
+    @field_validator("programme")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        name = name.strip()
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"one printable line, at most {_LONGEST_NAME} characters")
+        return name
 
     @field_validator("clamd")
     @classmethod

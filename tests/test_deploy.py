@@ -167,6 +167,14 @@ def test_variables_of_the_containers_are_settings() -> None:
     assert set(re.findall(r"\bCPOR_\w+", DOCKERFILE)) <= known
 
 
+def test_notifier_and_web_know_the_same_of_mails() -> None:
+    """Links of mails lead to the web, which knows whose address the reviewers' is."""
+    notifier, web = (CONTAINERS[name]["environment"] for name in ("notifier", "web"))
+
+    for name in ("SMTP_URL_FILE", "PUBLIC_URL", "MAIL_FROM", "PROGRAMME", "REVIEWERS_EMAIL"):
+        assert notifier[f"{PREFIX}{name}"] == web[f"{PREFIX}{name}"]
+
+
 @pytest.fixture
 async def nats(tmp_path: Path) -> AsyncGenerator[DeployedNats]:
     """A nats-server as deployed, after the admin step."""

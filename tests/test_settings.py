@@ -37,6 +37,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         log_level="info",
         smtp_url="",
         mail_from="cpor@localhost.localdomain",
+        programme="",
         reviewers_email="",
         reviewers_pause=900,
         mails_an_hour=60,
@@ -128,6 +129,14 @@ def test_defaults_are_those_of_the_contract() -> None:
                 ("CPOR_REVIEWERS_EMAIL", "reviewers"),
                 ("CPOR_REVIEWERS_EMAIL", "a@company.example,b@company.example"),
             )
+        ),
+        *(
+            (
+                "CPOR_PROGRAMME",
+                name,
+                f"CPOR_PROGRAMME must be one printable line, at most 60 characters, not {name!r}.",
+            )
+            for name in ("x" * 61, "Claims\r\nBcc: x@y.example", "a\u2028b", "abc\u202egpj", "a\tb")
         ),
         (
             "CPOR_MAILS_AN_HOUR",
@@ -312,6 +321,17 @@ def test_mails_come_from_where_people_go(
     assert load().mail_from == sender
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(" Anadolu İş Ortakları ", "Anadolu İş Ortakları"), ("x" * 60, "x" * 60), (" ", "")],
+)
+def test_a_programme_has_a_name(monkeypatch: pytest.MonkeyPatch, given: str, name: str) -> None:
+    """Of any letters, and without spaces around it."""
+    monkeypatch.setenv("CPOR_PROGRAMME", given)
+
+    assert load().programme == name
+
+
 def test_a_relative_data_directory_becomes_absolute(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -360,7 +380,9 @@ def test_a_child_runs_with_exactly_the_same_settings(
 ) -> None:
     """What a process is started with gives the same settings back, whatever was set outside."""
     monkeypatch.setenv("CPOR_LANGUAGE", "tr")
-    settings = Settings(data_dir=tmp_path, clock="simulated", language="en", holidays="TR")
+    settings = Settings(
+        data_dir=tmp_path, clock="simulated", language="en", holidays="TR", programme="İş & Co."
+    )
     environment = child_environment(settings)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -31,6 +31,8 @@ class Envelope(NamedTuple):
 
     message_id: str
     sender: str
+    programme: str
+    """What it calls itself; empty: the usual name, in the recipient's language."""
     to: Person
     date: datetime
     preferences: str
@@ -41,7 +43,7 @@ class Envelope(NamedTuple):
 
 def mail(letter: Letter, tongue: Tongue, envelope: Envelope) -> EmailMessage:
     """The mail, as it is handed to the server."""
-    brand = tongue.say("Partner associations")
+    brand = envelope.programme or tongue.say("Partner associations")
     message = EmailMessage(policy=SMTP)
     message["Message-ID"] = envelope.message_id
     message["Date"] = format_datetime(envelope.date)

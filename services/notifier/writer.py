@@ -114,6 +114,7 @@ class Writer:
         envelope = Envelope(
             message_id=f"<{_name(key, notices)}@{sender.rpartition('@')[2]}>",
             sender=sender,
+            programme=self._settings.programme,
             to=to,
             date=real_now(),
             preferences=preference.page(public_url, token, tongue.language),

@@ -154,12 +154,18 @@ def letter_of(name: str, language: Language) -> tuple[Kind, Letter]:
 
 
 def mail_of(
-    kind: Kind, written: Letter, language: Language, to: Person | None = None
+    kind: Kind,
+    written: Letter,
+    language: Language,
+    to: Person | None = None,
+    *,
+    programme: str = "",
 ) -> EmailMessage:
     """It as a mail."""
     envelope = Envelope(
         message_id="<7.golden@claims.example>",
         sender="cpor@claims.example",
+        programme=programme,
         to=to or PEOPLE[kind.recipient],
         date=datetime(2021, 5, 10, 9, tzinfo=UTC),
         preferences=f"{TOKEN}?language={language}",

@@ -145,6 +145,22 @@ def test_hostile_words_in_a_digest(words: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", [each for each in HOSTILE.values() if each.isprintable()])
+@pytest.mark.parametrize("language", Language)
+def test_the_programme_is_called_what_it_likes(name: str, language: Language) -> None:
+    """Whatever the setting takes is a name, of the sender and within the mail."""
+    kind, written = letter_of("rejected", language)
+
+    message = mail_of(kind, written, language, AYSE, programme=name)
+
+    examine(message, mail_of(kind, written, language, AYSE), AYSE)
+    ((whose, address),) = getaddresses([message_from_bytes(message.as_bytes())["From"]])
+    assert address == "cpor@claims.example"
+    assert str(make_header(decode_header(whose))) == header.one_line(name)
+    assert header.one_line(name) in header.one_line(Tags(part(message, "html")).text)
+    assert part(message, "plain").endswith(f"\n{name}\n")
+
+
 @given(words=st.text(min_size=1, max_size=300))
 def test_no_words_break_a_mail(words: str) -> None:
     """Whatever Unicode has."""

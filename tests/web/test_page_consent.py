@@ -17,7 +17,7 @@ from services.web.command import deliver
 from services.web.page import consent
 from services.web.page.consent_case import token_for
 from services.web.problem import OutcomeUnknown
-from tests.web.conftest import AUDITOR, AYSE, DENIZ, OPERATOR, SELIN, Site
+from tests.web.conftest import AUDITOR, AYSE, DENIZ, OPERATOR, SELIN, Site, browser_at, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -104,6 +104,20 @@ async def test_the_customer_reads_its_own_language(
         assert "kullanım ve satılan kullanıcı lisansları" in response.text
     assert '<html lang="en"' in unknown.text
     assert not browser.cookies
+
+
+async def test_the_programme_has_a_letterhead(site: Site, browser: httpx.AsyncClient) -> None:
+    """Its own name in place of ours, where it has one."""
+    named = site.settings.model_copy(update={"programme": "İş <b>&</b> Co."})
+    async with opened(named) as (app, _), browser_at(app) as elsewhere:
+        own = (await elsewhere.get("/consent/x")).text
+    usual = (await browser.get("/consent/x")).text
+
+    assert "· İş &lt;b&gt;&amp;&lt;/b&gt; Co.</title>" in own
+    assert "</svg> İş &lt;b&gt;&amp;&lt;/b&gt; Co.</p>" in own
+    assert "· cpor</title>" in usual
+    for ours in ("cpor <span", "Partner associations"):
+        assert (ours in own, ours in usual) == (False, True)
 
 
 @pytest.mark.rule("R27")

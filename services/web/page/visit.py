@@ -101,6 +101,7 @@ class Guest:
             "here": self._here(),
             "is_dev": self.backend.settings.auth == "dev",
             "has_mailbox": bool(self.backend.settings.mailbox),
+            "programme": self.backend.settings.programme,
             "is_simulated": self.backend.settings.clock == "simulated",
             "instant": partial(moment.instant, taste=self.taste),
             "ago": partial(moment.ago, now=self.now, taste=self.taste),
