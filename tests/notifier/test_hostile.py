@@ -57,17 +57,33 @@ TITLE: Final = 130
 
 
 class Tags(HTMLParser):
-    """The tags and attributes of a document, in their order, and its text."""
+    """The tags, attributes and comments of a document, in their order, and its text.
+
+    But for breaks in somebody's words, which have as many lines as they like.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, tuple[str, ...]]] = []
         self.text = ""
+        self._is_quoted = False
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a tag."""
-        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        if tag == "table":
+            self._is_quoted = ("class", "quote") in attrs
+        if not (tag == "br" and self._is_quoted):
+            self.tags.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where words end."""
+        if tag == "table":
+            self._is_quoted = False
+
+    def handle_comment(self, data: str) -> None:
+        """Note a comment, whole: some programs read tags in it."""
+        self.tags.append((data, ()))
 
     def handle_data(self, data: str) -> None:
         """Note text."""
@@ -99,8 +115,7 @@ def examine(message: EmailMessage, usual: EmailMessage, to: Person) -> None:
     assert address == to.address
     assert str(make_header(decode_header(name))) == header.one_line(to.name)
     html, plain = part(message, "html"), part(message, "plain")
-    usual_tags = [tag for tag in Tags(part(usual, "html")).tags if tag[0] != "br"]
-    assert [tag for tag in Tags(html).tags if tag[0] != "br"] == usual_tags
+    assert Tags(html).tags == Tags(part(usual, "html")).tags
     assert RLO not in html + plain
     links = set(re.findall(r'href="([^"]+)"', html))
     assert links <= {
@@ -174,7 +189,10 @@ def test_no_words_break_a_mail(words: str) -> None:
 
 
 def test_a_comment_keeps_its_lines() -> None:
-    """And each is marked as somebody else's in plain text, whatever it looks like."""
+    """And each is marked as somebody else's in plain text, whatever it looks like.
+
+    In HTML by breaks, which every program shows.
+    """
     comment = "Hello\n\n-- \nFrom: x@y.example\u2028Subject: forged"
     case = case_of(TOLD["action_required"])
     fact = case.fact.model_copy(update={"comment": comment})
@@ -185,6 +203,8 @@ def test_a_comment_keeps_its_lines() -> None:
 
     text = part(message, "plain")
     assert "> Hello\n>\n> --\n> From: x@y.example\n> Subject: forged\n" in text
+    lines = re.split(r"<br>\s*", part(message, "html"))
+    assert {"--", "From: x@y.example"} <= set(lines)
 
 
 def test_a_reviewers_tag_is_text() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from email import message_from_bytes
+from html import unescape
 from typing import Final
 
 import pytest
@@ -25,6 +26,8 @@ from tests.notifier.letters import (
 pytestmark = pytest.mark.rule("R26")
 
 _WIDEST: Final = 78
+_PREVIEW: Final = 200
+"""Characters of a mail that an inbox shows, at most."""
 _HIDDEN: Final = re.compile(r"\b(deniz|selin)\b", re.IGNORECASE)
 """The reviewers of the examples."""
 
@@ -54,6 +57,38 @@ def test_a_mail_is_well_formed(name: str, language: Language) -> None:
     links = set(re.findall(r"https://\S+", text))
     assert links == set(re.findall(r'href="([^"]+)"', html))
     assert links <= {CLAIM, CONSENT, f"{TOKEN}?language={language}", f"{PUBLIC}/queue"}
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("name", [*TOLD, DIGEST])
+def test_an_inbox_shows_what_to_do(name: str, language: Language) -> None:
+    """Beside the subject, and nothing else of the mail behind it."""
+    kind, letter = letter_of(name, language)
+    html = part(mail_of(kind, letter, language), "html")
+
+    found = re.search(r"<body[^>]*>\s*<div [^>]*display: none;[^>]*>([^<]*)</div>", html)
+    assert found
+    text = unescape(found.group(1))
+    shown = text.rstrip("\u034f\u200c\u00a0")
+    assert shown == (letter.do[0] if letter.do else letter.said[0])
+    assert len(text) - len(shown) > _PREVIEW
+
+
+@pytest.mark.parametrize("name", [*TOLD, DIGEST])
+def test_outlook_can_lay_it_out(name: str) -> None:
+    """On desktops it knows neither `max-width` nor padding of links: tables do that for it."""
+    html = part(mail_of(*letter_of(name, Language.ENGLISH), Language.ENGLISH), "html")
+
+    before, begin, mail, end, after = re.split(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", html)
+    assert re.fullmatch(r'<table [^>]*width="600" align="center"[^>]*><tr><td>', begin)
+    assert end == "</td></tr></table>"
+    assert mail.count('<table class="') == html.count('<table class="') - 1
+    assert mail.count("<table") == mail.count("</table>")
+    for table in re.findall(r"<table[^>]*>", html):
+        assert all(f' {each}="0"' in table for each in ("cellpadding", "cellspacing", "border"))
+    for cell in re.findall(r"<t[dh] [^>]*>", before + mail + after):
+        assert "font-family: 'Segoe UI'" in cell
+    assert "mso-padding-alt: 11px 20px" in html
 
 
 @pytest.mark.parametrize("language", Language)
