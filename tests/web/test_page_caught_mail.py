@@ -28,13 +28,13 @@ async def mails(client: httpx.AsyncClient, **query: str) -> list[dict[str, str]]
     return items
 
 
-async def catch(site: Site, message: EmailMessage, recipient: str = "x@y.example") -> int:
+async def catch(site: Site, message: bytes, recipient: str = "x@y.example") -> int:
     """Let the mailbox have caught a mail; its number."""
     async with site.app.state.backend.pool.connection() as connection:
         found = await connection.execute(
             "INSERT INTO cpor.mailbox (received_at, recipients, message)"
             " VALUES (now(), %s, %s) RETURNING mail_id",
-            [[recipient], bytes(message)],
+            [[recipient], message],
         )
         ((number,),) = await found.fetchall()
         return int(number)
@@ -133,7 +133,7 @@ async def test_people_look_at_a_mail_in_three_ways(site: Site) -> None:
 
 async def test_the_frame_runs_and_loads_nothing(site: Site) -> None:
     """Whatever the mail holds: it is shown, and no more; only our own page may frame it."""
-    number = await catch(site, hostile())
+    number = await catch(site, bytes(hostile()))
     async with site.browser() as browser:
         framed = await browser.get(f"/dev/mail/{number}/html")
         pages = [
@@ -159,7 +159,7 @@ async def test_the_frame_runs_and_loads_nothing(site: Site) -> None:
 
 async def test_a_mail_without_parts_is_shown(site: Site) -> None:
     """What is no proper mail is shown as far as it goes."""
-    number = await catch(site, EmailMessage())
+    number = await catch(site, bytes(EmailMessage()))
     async with site.browser() as browser:
         (mail, *_) = await mails(browser)
         shown = await browser.get(f"/dev/mail/{number}")
@@ -167,6 +167,60 @@ async def test_a_mail_without_parts_is_shown(site: Site) -> None:
 
     assert (int(mail["id"]), mail["subject"], mail["html"]) == (number, "", "")
     assert shown.status_code == framed.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("source", "sender", "subject", "text"),
+    [
+        pytest.param(
+            b"From: a@b.example\nSubject: x\nContent-Type: text/plain; charset=none\n\n\xc3\xa9",
+            "a@b.example",
+            "x",
+            "é",
+            id="a charset that nobody knows",
+        ),
+        pytest.param(
+            b"From: a@b.example\nContent-Type: text/plain; charset=idna\n\nHi \xff",
+            "a@b.example",
+            "",
+            "Hi \ufffd",
+            id="a charset for something else",
+        ),
+        pytest.param(
+            b"From: =?utf-8?q?a=0D=0ABcc:_x?=@b.example\nSubject: x\n\nHi",
+            "=?utf-8?q?a=0D=0ABcc:_x?=@b.example",
+            "x",
+            "Hi",
+            id="a sender with a line break",
+        ),
+        pytest.param(
+            b"from: \xff =?utf-8?q?a=0D=0A?=@b.example\nSubject: \xff\n\nHi \xff",
+            "\ufffd =?utf-8?q?a=0D=0A?=@b.example",
+            "\ufffd",
+            "Hi \ufffd",
+            id="bytes that are no characters",
+        ),
+    ],
+)
+async def test_a_mail_that_is_not_made_as_it_says_is_shown(
+    site: Site, source: bytes, sender: str, subject: str, text: str
+) -> None:
+    """As far as it can be read; the list goes on with the others."""
+    number = await catch(site, source)
+    async with site.browser() as browser:
+        (mail, *_) = await mails(browser)
+        listed = await browser.get("/dev/mail")
+        shown = [
+            await browser.get(f"/dev/mail/{number}", params={"view": view})
+            for view in ("html", "text", "source")
+        ]
+        framed = await browser.get(f"/dev/mail/{number}/html")
+
+    assert (int(mail["id"]), mail["subject"], mail["text"].strip()) == (number, subject, text)
+    assert f"/dev/mail/{number}" in listed.text
+    for page in (*shown, framed):
+        assert page.status_code == 200
+    assert f"<dd>{sender}</dd>" in shown[0].text
 
 
 @pytest.mark.parametrize("path", ["/dev/mail/999999", "/dev/mail/999999/html"])

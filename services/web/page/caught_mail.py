@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from enum import StrEnum
 from typing import Annotated, Any, Final, LiteralString, NamedTuple
@@ -83,7 +83,7 @@ class _Kept(NamedTuple):
         return CaughtMail(
             id=self.mail_id,
             to=", ".join(self.recipients),
-            subject=str(parsed["Subject"] or ""),
+            subject=_header(parsed, "Subject"),
             text=_part(parsed, "plain"),
             html=_part(parsed, "html"),
             received_at=self.received_at,
@@ -146,7 +146,7 @@ async def show(
         "caught_mail.html",
         headers={"Content-Security-Policy": f"{POLICY}; frame-src 'self'"},
         mail=kept.mail,
-        sender=str(kept.parsed["From"]),
+        sender=_header(kept.parsed, "From"),
         source=kept.source.decode("utf-8", "replace"),
         view=view,
     )
@@ -180,9 +180,30 @@ async def _read(connection: AsyncConnection, query: LiteralString, given: list[A
     return [_Kept(*row) for row in await (await connection.execute(query, given)).fetchall()]
 
 
+def _header(mail: EmailMessage, name: str) -> str:
+    """A header as people read it; as it stands in the mail where that can't be told.
+
+    The library's parser fails in many ways, some of which are defects of its own.
+    """
+    try:
+        return str(mail[name] or "")
+    except Exception:  # noqa: BLE001 - whatever it is, the mail is shown
+        raw = next(each for key, each in mail.raw_items() if key.lower() == name.lower())
+        return str(raw).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _part(mail: EmailMessage, kind: str) -> str:
-    part = mail.get_body((kind,))
-    return str(part.get_content()) if part else ""
+    """The text of that kind; as far as it can be read where the mail is not made as it says."""
+    part: MIMEPart = mail
+    try:
+        body = mail.get_body((kind,))
+        if body is None:
+            return ""
+        part = body
+        return str(part.get_content())
+    except Exception:  # noqa: BLE001 - as above; and there are charsets that nobody knows
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
 
 
 def _wants_json(guest: Guest) -> bool:
