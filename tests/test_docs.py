@@ -41,6 +41,14 @@ def test_commands_exist(page: Path) -> None:
     assert set(named) <= COMMANDS.keys()
 
 
+def test_every_command_is_explained() -> None:
+    """The page of the command line names each command."""
+    named = re.findall(r"(?<![\w.-])cpor ([a-z][a-z-]+)\b", _code(DOCS / "cli.md"))
+    headed = re.findall(r"(?m)^### cpor (.+)$", (DOCS / "cli.md").read_text("utf-8"))
+
+    assert {*named, *headed} == COMMANDS.keys()
+
+
 def _code(page: Path) -> str:
     """What stands in code on a page: between backticks, and behind prompts."""
     text = page.read_text("utf-8")
