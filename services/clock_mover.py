@@ -15,6 +15,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from projections.open_clock import next_due_at
+from projections.position import all_reached, recorded
 from services.clock import CHANNEL, SimulatedClock, real_now
 from services.connection import Connection
 from services.database import limited
@@ -93,7 +94,7 @@ class ClockMover:
         self, store: AsyncConnection, target_at: Callable[[datetime], datetime]
     ) -> Moved:
         await self._clock.refresh_by(store)
-        began_at = await _last_position(store)
+        began_at = await recorded(store)
         now = self._clock.now()
         target = target_at(now)
         if target < now:
@@ -155,10 +156,10 @@ class ClockMover:
         """
         arrived = (await self._nats.js.stream_info(COMMANDS)).state.last_seq
         await _until(lambda: self._all_decided(arrived))
-        recorded = await _last_position(store)
-        await _until(lambda: _all_projected(store, recorded))
+        head = await recorded(store)
+        await _until(lambda: _all_projected(store, head))
         if reminds:
-            await _until(lambda: _all_heard(store, recorded))
+            await _until(lambda: _all_heard(store, head))
 
     async def _nothing_due(self, store: AsyncConnection, *, reminds: bool) -> bool:
         await self._settled(store, reminds=reminds)
@@ -179,17 +180,8 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def _last_position(store: AsyncConnection) -> int:
-    rows = await store.execute("SELECT coalesce(max(notification_id), 0) FROM cpor.stored_events")
-    row = await rows.fetchone()
-    return int(row[0]) if row else 0
-
-
 async def _all_projected(store: AsyncConnection, position: int) -> bool:
-    rows = await store.execute(
-        "SELECT coalesce(min(position), 0) >= %s FROM cpor.projection_positions", [position]
-    )
-    return await rows.fetchone() == (True,)
+    return min((await all_reached(store)).values(), default=0) >= position
 
 
 async def _all_heard(store: AsyncConnection, position: int) -> bool:

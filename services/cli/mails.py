@@ -8,11 +8,10 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from services.cli.database import on_database
+from services.cli.option import Json
 
 if TYPE_CHECKING:
     from services.notifier.oversight import Notice
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class State(StrEnum):

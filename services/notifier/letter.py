@@ -6,12 +6,13 @@ Partners and customers hear of reviewers only as such (R25), and nothing of inte
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Final, NamedTuple, assert_never
 
 from babel.dates import format_date, format_time
 
 from domain.claim import Claim, ClaimEvent
-from domain.notice import Kind
+from domain.notice import Kind, Recipient
 from domain.resource import Wording
 from domain.vocabulary import ClockName, Dispute, RejectionReason
 from projections.board import ClaimRow
@@ -114,13 +115,15 @@ _NAME: Final = 60
 
 def letter(case: Case, tongue: Tongue) -> Letter:
     """What the recipient of a notice reads."""
-    match case.kind:
-        case Kind.CONSENT_NOTICE | Kind.CONSENT_REMINDER:
+    match case.kind.recipient:
+        case Recipient.PARTNER:
+            return _to_partner(case, tongue)
+        case Recipient.CUSTOMER:
             return _to_customer(case, tongue)
-        case Kind.NEW_WORK | Kind.TARGET_SOON | Kind.TARGET_MISSED:
+        case Recipient.REVIEWERS:
             return _to_reviewers(case, tongue)
         case _:
-            return _to_partner(case, tongue)
+            assert_never(case.kind.recipient)
 
 
 def digest(cases: Sequence[Case], tongue: Tongue, link: str) -> Letter:
@@ -141,164 +144,202 @@ def digest(cases: Sequence[Case], tongue: Tongue, link: str) -> Letter:
     )
 
 
+class _Body(NamedTuple):
+    """What a letter to a partner says; all else is the same in each."""
+
+    subject: str
+    title: str
+    said: str
+    do: Sequence[str]
+    points: Sequence[Point] = ()
+
+
 def _to_partner(case: Case, tongue: Tongue) -> Letter:
     say, row, fact = tongue.say, case.row, case.fact
-    name, customer = _short(row.name), row.customer_name
-    due = tongue.time(row.due_at) if row.due_at else ""
-    points: list[Point] = []
-    match case.kind:
-        case Kind.ACTION_REQUIRED:
-            subject = say("Action required: %(name)s", name=name)
-            title = say("The reviewers need more from you")
-            said = [
-                say(
-                    "A reviewer has looked at your dispute about the claim for %(customer)s. Before"
-                    " it can be decided, this must be put right:",
-                    customer=customer,
-                )
-                if row.dispute is Dispute.OPEN
-                else say(
-                    "A reviewer has looked at your claim for %(customer)s. Before it can be"
-                    " decided, this must be put right:",
-                    customer=customer,
-                )
-            ]
-            points = _names(row.action_reasons, word.ACTION_REASON, tongue)
-            do = _resubmit(row, due, tongue)
-        case Kind.APPROVED | Kind.DISPUTE_UPHELD:
-            if case.kind is Kind.APPROVED:
-                subject = say("Approved: %(name)s", name=name)
-                title = say("Your claim is approved")
-                said = [
-                    say("A reviewer has approved your claim for %(customer)s.", customer=customer)
-                ]
-            else:
-                subject = say("Dispute upheld: %(name)s", name=name)
-                title = say("Your dispute was upheld")
-                said = [
-                    say(
-                        "A reviewer has decided your dispute about the claim for %(customer)s in"
-                        " your favour: the claim is approved.",
-                        customer=customer,
-                    )
-                ]
-            do = [
-                say("You need not do anything."),
-                say("The customer is told as well, and may decline before %(due)s.", due=due),
-                say(
-                    "If the customer does not decline, the association becomes final and the claim"
-                    " is sent to be assessed for incentives. Approval alone earns nothing."
-                ),
-            ]
-        case Kind.REJECTED if RejectionReason.PARTNER_REQUEST in row.rejection_reasons:
-            subject = say("Rejected at your request: %(name)s", name=name)
-            title = say("Your claim was rejected, as your organisation asked")
-            said = [
-                say(
-                    "Your organisation has given up the association with %(customer)s, so the claim"
-                    " was rejected.",
-                    customer=customer,
-                )
-            ]
-            do = [_where(tongue), say("This can't be disputed."), _anew(tongue)]
-        case Kind.REJECTED:
-            subject = say("Rejected: %(name)s", name=name)
-            title = say("Your claim was rejected")
-            said = [say("Your claim for %(customer)s was rejected, because:", customer=customer)]
-            points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
-            do = [_where(tongue)]
-            do += (
-                [_dispute(due, tongue), say("Once that time has passed, the rejection is final.")]
-                if row.clock is ClockName.DISPUTE_WINDOW
-                else [say("This can't be disputed."), _anew(tongue)]
-            )
-        case Kind.CUSTOMER_DECLINED:
-            subject = say("The customer declined: %(name)s", name=name)
-            title = say("The customer declined the association")
-            said = [
-                say(
-                    "%(customer)s has declined the association, so your claim was rejected.",
-                    customer=customer,
-                )
-            ]
-            do = [
-                say(
-                    "This can't be disputed. If you think that it is a misunderstanding, please"
-                    " talk to the customer."
-                ),
-                _anew(tongue),
-            ]
-        case Kind.CONSENT_ELAPSED:
-            subject = say("The association is final: %(name)s", name=name)
-            title = say("The association is final")
-            said = [
-                say(
-                    "The consent period is over, and %(customer)s did not decline: the association"
-                    " is final, and the claim is sent to be assessed for incentives.",
-                    customer=customer,
-                )
-            ]
-            do = [say("You need not do anything. The results will be on the claim's page.")]
-        case Kind.DISPUTE_DISMISSED:
-            subject = say("Dispute dismissed: %(name)s", name=name)
-            title = say("Your dispute was dismissed")
-            said = [
-                say(
-                    "The rejection of your claim for %(customer)s stands, because:",
-                    customer=customer,
-                )
-            ]
-            points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
-            do = [_where(tongue), say("The rejection is final."), _anew(tongue)]
-        case Kind.RESPONSE_REMINDER:
-            subject = say("Reminder, action required: %(name)s", name=name)
-            title = say("The reviewers are still waiting for you")
-            said = [
-                say(
-                    "Your claim for %(customer)s was sent back to you, and has not been resubmitted"
-                    " yet. This must be put right:",
-                    customer=customer,
-                )
-            ]
-            points = _names(row.action_reasons, word.ACTION_REASON, tongue)
-            do = _resubmit(row, due, tongue)
-        case Kind.DISPUTE_REMINDER:
-            subject = say("Reminder, you can still dispute: %(name)s", name=name)
-            title = say("You can still dispute the rejection")
-            said = [say("Your claim for %(customer)s was rejected, because:", customer=customer)]
-            points = _names(row.rejection_reasons, word.REJECTION_REASON, tongue)
-            do = [
-                _dispute(due, tongue),
-                say(
-                    "If you agree, you need not do anything: once that time has passed, the"
-                    " rejection is final."
-                ),
-            ]
-        case (
-            Kind.CONSENT_NOTICE
-            | Kind.CONSENT_REMINDER
-            | Kind.NEW_WORK
-            | Kind.TARGET_SOON
-            | Kind.TARGET_MISSED
-        ):
-            raise ValueError(f"{case.kind} is not for partners")
-        case _:
-            assert_never(case.kind)
+    body = _TO_PARTNER[case.kind](case, tongue)
     quoted = _lines(_words_of(fact))
     return Letter(
-        subject=subject,
-        title=title,
-        said=said,
-        points=points,
+        subject=body.subject,
+        title=body.title,
+        said=[body.said],
+        points=body.points,
         quoted=quoted,
         quoted_from=_whose(case, tongue) if quoted else "",
         facts=[*_asked_about(fact, tongue), *_facts(row, tongue)],
-        do=do,
+        do=body.do,
         link=case.link,
         link_text=say("Open the claim"),
         footer=say("You receive this message because you are the partner contact of this claim."),
         choices=_choices(tongue),
     )
+
+
+def _action_required(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Action required: %(name)s", name=_short(row.name)),
+        title=say("The reviewers need more from you"),
+        said=say(
+            "A reviewer has looked at your dispute about the claim for %(customer)s. Before"
+            " it can be decided, this must be put right:",
+            customer=row.customer_name,
+        )
+        if row.dispute is Dispute.OPEN
+        else say(
+            "A reviewer has looked at your claim for %(customer)s. Before it can be"
+            " decided, this must be put right:",
+            customer=row.customer_name,
+        ),
+        points=_names(row.action_reasons, word.ACTION_REASON, tongue),
+        do=_resubmit(case, tongue),
+    )
+
+
+def _response_reminder(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Reminder, action required: %(name)s", name=_short(row.name)),
+        title=say("The reviewers are still waiting for you"),
+        said=say(
+            "Your claim for %(customer)s was sent back to you, and has not been resubmitted"
+            " yet. This must be put right:",
+            customer=row.customer_name,
+        ),
+        points=_names(row.action_reasons, word.ACTION_REASON, tongue),
+        do=_resubmit(case, tongue),
+    )
+
+
+def _approved(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Approved: %(name)s", name=_short(row.name)),
+        title=say("Your claim is approved"),
+        said=say(
+            "A reviewer has approved your claim for %(customer)s.", customer=row.customer_name
+        ),
+        do=_wait_for_consent(case, tongue),
+    )
+
+
+def _dispute_upheld(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Dispute upheld: %(name)s", name=_short(row.name)),
+        title=say("Your dispute was upheld"),
+        said=say(
+            "A reviewer has decided your dispute about the claim for %(customer)s in"
+            " your favour: the claim is approved.",
+            customer=row.customer_name,
+        ),
+        do=_wait_for_consent(case, tongue),
+    )
+
+
+def _rejected(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    if RejectionReason.PARTNER_REQUEST in row.rejection_reasons:
+        return _Body(
+            subject=say("Rejected at your request: %(name)s", name=_short(row.name)),
+            title=say("Your claim was rejected, as your organisation asked"),
+            said=say(
+                "Your organisation has given up the association with %(customer)s, so the claim"
+                " was rejected.",
+                customer=row.customer_name,
+            ),
+            do=[_where(tongue), say("This can't be disputed."), _anew(tongue)],
+        )
+    further = (
+        [_dispute(case, tongue), say("Once that time has passed, the rejection is final.")]
+        if row.clock is ClockName.DISPUTE_WINDOW
+        else [say("This can't be disputed."), _anew(tongue)]
+    )
+    return _Body(
+        subject=say("Rejected: %(name)s", name=_short(row.name)),
+        title=say("Your claim was rejected"),
+        said=_was_rejected(case, tongue),
+        points=_names(row.rejection_reasons, word.REJECTION_REASON, tongue),
+        do=[_where(tongue), *further],
+    )
+
+
+def _dispute_reminder(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Reminder, you can still dispute: %(name)s", name=_short(row.name)),
+        title=say("You can still dispute the rejection"),
+        said=_was_rejected(case, tongue),
+        points=_names(row.rejection_reasons, word.REJECTION_REASON, tongue),
+        do=[
+            _dispute(case, tongue),
+            say(
+                "If you agree, you need not do anything: once that time has passed, the"
+                " rejection is final."
+            ),
+        ],
+    )
+
+
+def _dispute_dismissed(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("Dispute dismissed: %(name)s", name=_short(row.name)),
+        title=say("Your dispute was dismissed"),
+        said=say(
+            "The rejection of your claim for %(customer)s stands, because:",
+            customer=row.customer_name,
+        ),
+        points=_names(row.rejection_reasons, word.REJECTION_REASON, tongue),
+        do=[_where(tongue), say("The rejection is final."), _anew(tongue)],
+    )
+
+
+def _customer_declined(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("The customer declined: %(name)s", name=_short(row.name)),
+        title=say("The customer declined the association"),
+        said=say(
+            "%(customer)s has declined the association, so your claim was rejected.",
+            customer=row.customer_name,
+        ),
+        do=[
+            say(
+                "This can't be disputed. If you think that it is a misunderstanding, please"
+                " talk to the customer."
+            ),
+            _anew(tongue),
+        ],
+    )
+
+
+def _consent_elapsed(case: Case, tongue: Tongue) -> _Body:
+    say, row = tongue.say, case.row
+    return _Body(
+        subject=say("The association is final: %(name)s", name=_short(row.name)),
+        title=say("The association is final"),
+        said=say(
+            "The consent period is over, and %(customer)s did not decline: the association"
+            " is final, and the claim is sent to be assessed for incentives.",
+            customer=row.customer_name,
+        ),
+        do=[say("You need not do anything. The results will be on the claim's page.")],
+    )
+
+
+_TO_PARTNER: Final[Mapping[Kind, Callable[[Case, Tongue], _Body]]] = MappingProxyType(
+    {
+        Kind.ACTION_REQUIRED: _action_required,
+        Kind.RESPONSE_REMINDER: _response_reminder,
+        Kind.APPROVED: _approved,
+        Kind.REJECTED: _rejected,
+        Kind.CUSTOMER_DECLINED: _customer_declined,
+        Kind.CONSENT_ELAPSED: _consent_elapsed,
+        Kind.DISPUTE_REMINDER: _dispute_reminder,
+        Kind.DISPUTE_UPHELD: _dispute_upheld,
+        Kind.DISPUTE_DISMISSED: _dispute_dismissed,
+    }
+)
 
 
 def _choices(tongue: Tongue) -> str:
@@ -314,9 +355,9 @@ def _asked_about(fact: ClaimEvent, tongue: Tongue) -> list[tuple[str, str]]:
     return [(tongue.say("Products that it is about"), products)]
 
 
-def _resubmit(row: ClaimRow, due: str, tongue: Tongue) -> list[str]:
+def _resubmit(case: Case, tongue: Tongue) -> list[str]:
     """How to answer the reviewers, until when, and what happens else (R5, R15c, R12)."""
-    say = tongue.say
+    say, row, due = tongue.say, case.row, _until(case, tongue)
     return [
         say("Provide what is missing, and resubmit the claim before %(due)s.", due=due),
         say("A new document, an edit or a comment alone does not resubmit it."),
@@ -330,13 +371,40 @@ def _where(tongue: Tongue) -> str:
     return tongue.say("You can view the reason, and all that led to it, on the claim's page.")
 
 
-def _dispute(due: str, tongue: Tongue) -> str:
+def _wait_for_consent(case: Case, tongue: Tongue) -> list[str]:
+    """What comes of an approval, and what not yet (R6, R9)."""
+    say = tongue.say
+    return [
+        say("You need not do anything."),
+        say(
+            "The customer is told as well, and may decline before %(due)s.",
+            due=_until(case, tongue),
+        ),
+        say(
+            "If the customer does not decline, the association becomes final and the claim"
+            " is sent to be assessed for incentives. Approval alone earns nothing."
+        ),
+    ]
+
+
+def _was_rejected(case: Case, tongue: Tongue) -> str:
+    return tongue.say(
+        "Your claim for %(customer)s was rejected, because:", customer=case.row.customer_name
+    )
+
+
+def _until(case: Case, tongue: Tongue) -> str:
+    """When the claim's clock is due; nothing when none is open."""
+    return tongue.time(case.row.due_at) if case.row.due_at else ""
+
+
+def _dispute(case: Case, tongue: Tongue) -> str:
     """How to dispute, and until when (R11)."""
     return tongue.say(
         "If you think that this is wrong, you can dispute it before %(due)s: open the claim, choose"
         " “Dispute the rejection”, and give a business justification, new proof, or both. A claim"
         " can be disputed once, and another reviewer decides.",
-        due=due,
+        due=_until(case, tongue),
     )
 
 

@@ -11,8 +11,7 @@ from services.language.translation import Language
 from services.notifier import preference
 from services.notifier.mail_key import mail_key
 from services.notifier.preference import Preference
-from services.web.page.link import QUIET as _QUIET
-from services.web.page.link import Reader
+from services.web.page.link import QUIET, Reader
 from services.web.page.route import PageRoute
 from services.web.page.taste import known_time_zones
 from services.web.page.visit import Guest
@@ -100,7 +99,7 @@ def _page(reader: Guest, token: str, whose: Whose, *, done: bool) -> Response:
     """What is chosen, and a form to choose otherwise."""
     return reader.page(
         "mail_preference.html",
-        headers=_QUIET,
+        headers=QUIET,
         address=f"/mails/{token}",
         chosen=whose.chosen,
         has_reminders=not whose.is_reviewers,
@@ -113,4 +112,4 @@ def _page(reader: Guest, token: str, whose: Whose, *, done: bool) -> Response:
 
 def _dead(reader: Guest) -> Response:
     """The same page as for a customer's link that is about nothing."""
-    return reader.page("consent_dead.html", status=HTTPStatus.NOT_FOUND, headers=_QUIET)
+    return reader.page("consent_dead.html", status=HTTPStatus.NOT_FOUND, headers=QUIET)
