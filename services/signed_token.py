@@ -1,7 +1,7 @@
 """Tokens in links that we have signed: what they say is in them, and nothing is kept of them.
 
-A token is signed for one purpose: one that is good elsewhere is worth nothing here. Why it is none of
-a library's: docs/decisions/0022-signed-links.md.
+A token is signed for one purpose: one that is good elsewhere is worth nothing here. Why none of a
+library's are used: docs/decisions/0022-signed-links.md.
 """
 
 import base64

@@ -72,9 +72,15 @@ WITH reached AS (
 SELECT count(*) FROM added
 """
 _NEXT_REMINDER: Final = "SELECT min(remind_at) FROM cpor.reminders"
+# Of what is told together the first is enough: all of it goes with that.
 _DUE: Final = """
-SELECT notice_id, recipient FROM cpor.notices WHERE state = 'waiting' AND next_at <= now()
-ORDER BY next_at, notice_id LIMIT %s
+(SELECT notice_id, recipient FROM cpor.notices
+    WHERE state = 'waiting' AND next_at <= now() AND recipient = %(together)s AND NOT alone
+    ORDER BY next_at, notice_id LIMIT 1)
+UNION ALL
+(SELECT notice_id, recipient FROM cpor.notices
+    WHERE state = 'waiting' AND next_at <= now() AND (recipient <> %(together)s OR alone)
+    ORDER BY next_at, notice_id LIMIT %(limit)s)
 """
 _NEXT: Final = """
 SELECT extract(epoch FROM min(next_at) - now())::float8 FROM cpor.notices WHERE state = 'waiting'
@@ -242,8 +248,12 @@ async def next_reminder_at(connection: AsyncConnection) -> datetime | None:
 
 
 async def due(connection: AsyncConnection, limit: int) -> list[tuple[int, Recipient]]:
-    """The ids of notices whose turn it is, the longest waiting first, and whom each is for."""
-    rows = await (await connection.execute(_DUE, [limit])).fetchall()
+    """The ids of notices whose turn it is, and whom each is for, the longest waiting first.
+
+    Of those that reviewers are told together, one.
+    """
+    given = {"together": Recipient.REVIEWERS, "limit": limit}
+    rows = await (await connection.execute(_DUE, given)).fetchall()
     return [(notice_id, Recipient(recipient)) for notice_id, recipient in rows]
 
 
