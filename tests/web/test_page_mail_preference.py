@@ -71,12 +71,15 @@ async def test_what_is_chosen_holds_for_the_next_mail(
     """Its language, and the time zone of what is due."""
     chosen = {"reminders": "yes", "mail_language": "tr", "time_zone": "Europe/Istanbul"}
     async with reader:
-        kept = await reader.post(link, data=chosen, follow_redirects=True)
+        kept = await reader.post(
+            link, params={"language": "tr"}, data=chosen, follow_redirects=True
+        )
     await site.approved(LATER)
     mail = await last_mail(site, CUSTOMER, 2)
 
     assert kept.status_code == 200
     assert '<option value="Europe/Istanbul" selected' in kept.text
+    assert '<html lang="tr"' in kept.text
     assert "03:00 (Europe/Istanbul)" in mail["text"]
     assert "müşterisi olarak" in mail["subject"]
 

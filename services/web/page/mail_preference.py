@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated, NamedTuple
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -53,7 +54,8 @@ async def choose(
         ZoneInfo(time_zone) if time_zone in known_time_zones() else None,
     )
     await _keep(reader, whose, chosen)
-    return RedirectResponse(f"/mails/{token}?done=true", HTTPStatus.SEE_OTHER)
+    shown = urlencode({"done": "true", "language": reader.taste.language})
+    return RedirectResponse(f"/mails/{token}?{shown}", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/mails/{token}/unsubscribe")
