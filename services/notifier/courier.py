@@ -43,6 +43,8 @@ FIRST_AGAIN: Final = timedelta(minutes=1)
 """After how long a mail is tried again that was refused for the time being, or half of that; then
 twice as long."""
 LONGEST_AGAIN: Final = timedelta(hours=4)
+PARTING: Final = 30.0
+"""Seconds that mails under way have to end when all else breaks."""
 GIVE_UP: Final = timedelta(days=3)
 """After which a mail that is refused again and again is parked."""
 UNANSWERED: Final = 4
@@ -122,26 +124,24 @@ class Courier:
     ) -> bool:
         """Send what is due, each worker what comes next; whether anything has moved.
 
-        When one of them fails, or all is broken off from outside, each still ends the mail that it
-        is at: nobody else would know whether the server has taken it.
+        When one of them fails, or all is broken off from outside, each may still end the mail that
+        it is at: nobody else would know whether the server has taken it.
         """
         self._unreachable = None
         ahead = deque(await outbox.due(store, PAGE))
-        work = asyncio.gather(
-            *(self._work(pool, post, ahead, stopping) for post in posts), return_exceptions=True
-        )
+        work = [
+            asyncio.create_task(self._work(pool, post, ahead, stopping), name="courier")
+            for post in posts
+        ]
         try:
-            ends = await asyncio.shield(work)
-        except asyncio.CancelledError:
+            await asyncio.wait(work, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
             ahead.clear()
-            if stopping.is_set():  # it had its time to end
-                work.cancel()
-            await work
-            raise
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return any(ends)
+            await _part(work, 0.0 if stopping.is_set() else PARTING)
+        for each in work:
+            if not each.cancelled() and (failure := each.exception()) is not None:
+                raise failure
+        return any(each.result() for each in work)
 
     async def _work(
         self,
@@ -321,6 +321,16 @@ async def _refused(
         parked = await outbox.refused(connection, ids, words, wait=wait, give_up=GIVE_UP)
     if parked:
         _log.warning("mail_parked", notices=parked, kind=first.kind, words=words)
+
+
+async def _part(work: Sequence[asyncio.Task[bool]], seconds: float) -> None:
+    """Let those that are still at work end by themselves for so long, and then at once."""
+    under_way = [each for each in work if not each.done()]
+    if under_way:
+        await asyncio.wait(under_way, timeout=seconds)
+        for each in under_way:
+            each.cancel()
+        await asyncio.wait(under_way)
 
 
 async def _until_next(store: AsyncConnection, posts: Sequence[Post], *, has_moved: bool) -> None:

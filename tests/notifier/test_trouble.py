@@ -32,6 +32,7 @@ from tests.notifier.rig import (
     sending,
     waits,
 )
+from tests.service import Reports
 
 pytestmark = pytest.mark.rule("R26")
 
@@ -255,3 +256,32 @@ async def test_a_customer_is_not_asked_what_is_over(
     assert await rows(
         database, "SELECT state, words FROM cpor.notices WHERE kind = 'consent_notice'"
     ) == [ended]
+
+
+async def test_a_silent_server_does_not_hold_up_who_must_begin_anew(
+    database: AsyncConnection,
+    notifier: Notifier,
+    courier: Courier,
+    office: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Mails under way have their time to end when all else breaks, and not more."""
+    monkeypatch.setattr("services.notifier.courier.PARTING", 0.5)
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def silent(_address: str) -> str:
+        asked.set()
+        await never.wait()
+        return "250 OK"
+
+    office.to_mail = silent
+    await hear(database, notifier, of(1, *ex.SUBMITTED))
+    work = asyncio.create_task(courier.run(asyncio.Event(), Reports()))
+    await asked.wait()
+    work.cancel()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(asyncio.CancelledError):
+            await work
+    never.set()
+
+    assert await outbox(database) == [("new_work", "waiting")]

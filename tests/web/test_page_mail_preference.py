@@ -97,7 +97,7 @@ async def test_a_program_switches_reminders_off(reader: httpx.AsyncClient, link:
     assert answer.status_code == 200
     assert answer.headers["x-robots-tag"] == "noindex, nofollow"
     assert "Your choice is kept." in answer.text
-    assert f'action="{link}"' in answer.text
+    assert f'action="{link}?language=en"' in answer.text
     for each in (answer, page):
         assert 'value="no" checked' in each.text
         assert '<option value="tr" lang="tr" selected' in each.text
