@@ -264,7 +264,10 @@ class Courier:
         try:
             words = await post.send(written.message, self._settings.mail_from, written.address)
         except Refused as refused:
-            await _refused(connection, notices, str(refused), for_good=refused.for_good)
+            if refused.for_good and refused.for_recipient:
+                await _parked(connection, notices, str(refused))
+            else:
+                await _refused(connection, notices, str(refused), for_good=refused.for_good)
         except Unanswered as broken_off:
             is_enough = max(each.attempts for each in notices) + 1 >= UNANSWERED
             await _refused(connection, notices, f"no answer: {broken_off}", for_good=is_enough)
@@ -307,20 +310,24 @@ async def _refused(
 
     What several were refused for may be one's fault: each of them is then tried by itself.
     """
-    ids, first = _ids(notices), notices[0]
-    parked: Sequence[int] = ids
+    ids = _ids(notices)
     if for_good and len(ids) > 1:
         await outbox.alone(connection, ids, words)
-        return
-    if for_good:
-        await outbox.parked(connection, ids, words)
+    elif for_good:
+        await _parked(connection, notices, words)
     else:
         attempts = max(each.attempts for each in notices)
         longest = doubled(FIRST_AGAIN.total_seconds(), LONGEST_AGAIN.total_seconds(), attempts)
         wait = timedelta(seconds=jittered(longest))
         parked = await outbox.refused(connection, ids, words, wait=wait, give_up=GIVE_UP)
-    if parked:
-        _log.warning("mail_parked", notices=parked, kind=first.kind, words=words)
+        if parked:
+            _log.warning("mail_parked", notices=parked, words=words)
+
+
+async def _parked(connection: AsyncConnection, notices: Sequence[Waiting], words: str) -> None:
+    ids = _ids(notices)
+    await outbox.parked(connection, ids, words)
+    _log.warning("mail_parked", notices=ids, words=words)
 
 
 async def _part(work: Sequence[asyncio.Task[bool]], seconds: float) -> None:

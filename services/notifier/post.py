@@ -30,9 +30,11 @@ class PostUnreachable(Exception):  # noqa: N818 - the reason, for whoever waits 
 class Refused(Exception):  # noqa: N818 - what the server said, not what went wrong here
     """The server has refused a mail; the text is its words."""
 
-    def __init__(self, words: str, *, for_good: bool) -> None:
+    def __init__(self, words: str, *, for_good: bool, for_recipient: bool = False) -> None:
         super().__init__(words)
         self.for_good = for_good
+        self.for_recipient = for_recipient
+        """Whether that is for whom it is for, whatever it says."""
 
 
 class Unanswered(Exception):  # noqa: N818 - what the server did, not what went wrong here
@@ -110,8 +112,8 @@ class Post:
                     mail, sender=sender, recipients=[recipient], timeout=None
                 )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _refused(error.recipients[0], recipient) from error
-        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
+            raise _refused(error.recipients[0], recipient, for_recipient=True) from error
+        except aiosmtplib.SMTPDataError as error:
             raise _refused(error, recipient) from error
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:  # an address that it can't take
             raise Refused(_words(error, recipient), for_good=True) from error
@@ -150,9 +152,11 @@ class Post:
             raise PostUnreachable(_words(error)) from error
 
 
-def _refused(error: aiosmtplib.SMTPResponseException, recipient: str) -> Refused:
+def _refused(
+    error: aiosmtplib.SMTPResponseException, recipient: str, *, for_recipient: bool = False
+) -> Refused:
     words = f"{error.code} {discreet(error.message, recipient)}"
-    return Refused(words, for_good=error.code >= _PERMANENT)
+    return Refused(words, for_good=error.code >= _PERMANENT, for_recipient=for_recipient)
 
 
 def _words(error: Exception, recipient: str = "") -> str:

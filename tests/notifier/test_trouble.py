@@ -215,6 +215,25 @@ async def test_one_that_is_refused_takes_none_of_the_others_with_it(
     assert ended == [sent, sent, ("parked", "554 5.7.1 spam"), sent, sent]
 
 
+@pytest.mark.fault(78)
+async def test_a_mailbox_that_is_gone_is_asked_once(
+    database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
+) -> None:
+    """Whatever a mail tells, and of however much: it is the recipient who is refused."""
+
+    async def gone(_address: str) -> str:
+        return "550 5.1.1 gone"
+
+    office.to_recipient = gone
+    for number in range(1, 6):
+        await hear(database, notifier, of(number, *ex.SUBMITTED, first=10 * number))
+    async with sending(courier):
+        await all_ended(database)
+
+    assert await outbox(database) == [("new_work", "parked")] * 5
+    assert office.asked == 1
+
+
 async def test_what_waits_for_its_next_try_is_not_tried_with_what_is_new(
     database: AsyncConnection, notifier: Notifier, courier: Courier, office: MailServer
 ) -> None:
