@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from domain.claim import ClaimEvent
 from domain.notice import Recipient
 from services.notifier import outbox as box
-from services.notifier import post, preference
+from services.notifier import oversight, post, preference
 from services.notifier.courier import LOOK, UNANSWERED, WORKERS, Courier
 from services.notifier.mail_key import mail_key
 from services.notifier.worker import Notifier
@@ -213,6 +213,27 @@ async def test_one_that_is_refused_takes_none_of_the_others_with_it(
     ended = await rows(database, "SELECT state, words FROM cpor.notices ORDER BY notice_id")
     sent = ("sent", "OK")
     assert ended == [sent, sent, ("parked", "554 5.7.1 spam"), sent, sent]
+
+
+async def test_a_digest_that_comes_back_has_told_nothing(
+    database: AsyncConnection, office: MailServer, settings: Settings
+) -> None:
+    """All that it told is parked, and nothing that another mail has told."""
+    peaceful = settings.model_copy(update={"reviewers_pause": 900.0})
+    for number in range(1, 6):
+        await hear(database, Notifier(peaceful), of(number, *ex.SUBMITTED, first=10 * number))
+    await hear(database, Notifier(peaceful), of(6, *ex.ACTION_REQUIRED, first=60))
+    async with sending(Courier(peaceful)):
+        await all_ended(database)
+    (digest,) = (mail for mail in office.mails if mail.to == REVIEWERS)
+
+    assert await oversight.bounced(database, digest.message_id, "550 gone")
+
+    parked = await rows(
+        database, "SELECT recipient, count(*) FROM cpor.notices WHERE state = 'parked' GROUP BY 1"
+    )
+    assert parked == [("reviewers", 6)]
+    assert await oversight.send_again(database) == 6
 
 
 @pytest.mark.fault(78)

@@ -14,7 +14,7 @@ from services.notifier import oversight
 from services.notifier.oversight import Notice
 from services.web import session
 from services.web.session import Person
-from tests.web.conftest import Site
+from tests.web.conftest import OPERATOR, Site
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.rule("R26")]
 
@@ -112,6 +112,26 @@ async def test_a_notice_that_is_late_is_told_before_it_is_given_up(
 
     assert (UNDELIVERED in page.text) == bool(said)
     assert said in page.text
+
+
+@pytest.mark.rule("R9")
+async def test_a_customer_who_never_knew_is_not_forgotten(own_site: Site) -> None:
+    """Silence has become consent all the same; whoever can should talk to the customer."""
+    await own_site.approved(CLAIM)
+    notice = await until_sent(own_site)
+    async with own_site.app.state.backend.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE cpor.notices SET state = 'parked' WHERE notice_id = %s", [notice.notice_id]
+        )
+    moved = await own_site.client.post(
+        "/dev/clock", json={"advance": "P9D"}, headers={"X-Cpor-Actor": OPERATOR}
+    )
+    assert moved.status_code == 200, moved.text
+    async with aclosing(await own_site.signed_in("deniz")) as browser:
+        page = await browser.get(f"/claims/{CLAIM}")
+
+    assert "The customer may not have known" in page.text
+    assert "please talk to the customer" in page.text
 
 
 async def test_the_partner_does_not_hear_of_the_customers_mail(site: Site, bounced: Notice) -> None:
