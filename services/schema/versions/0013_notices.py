@@ -22,18 +22,12 @@ CREATE TABLE cpor.notices (
     attempts int NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     next_at timestamptz NOT NULL DEFAULT now(),
-    refused_since timestamptz,
-    alone boolean NOT NULL DEFAULT false,
     ended_at timestamptz,
-    told_with bigint,
     address_digest bytea,
     words text NOT NULL DEFAULT '',
     UNIQUE (claim_id, version, recipient, kind, number)
 );
 CREATE INDEX notices_waiting_idx ON cpor.notices (next_at, notice_id) WHERE state = 'waiting';
-CREATE INDEX notices_together_idx ON cpor.notices (recipient, next_at, notice_id)
-    WHERE state = 'waiting';
-CREATE INDEX notices_told_with_idx ON cpor.notices (told_with) WHERE told_with IS NOT NULL;
 CREATE INDEX notices_parked_idx ON cpor.notices (ended_at) WHERE state = 'parked';
 CREATE INDEX notices_sent_idx ON cpor.notices (address_digest, ended_at) WHERE state = 'sent';
 COMMENT ON TABLE cpor.notices IS
